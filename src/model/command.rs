@@ -1,0 +1,288 @@
+//! Commands: everything that can change a group, a membership or an account, and what is answered.
+//!
+//! Both faces decode their own words into these, so that no permission, limit or transition is decided
+//! in a face. Replies are serialisable because the reply of a call with an idempotency key is stored
+//! in the transaction of its change.
+
+use serde::{Deserialize, Serialize};
+
+use super::group::{GroupType, InviteOption, JoinOption, Role};
+use super::id::{ApplicationId, GroupId, UserId};
+use super::outcome::MemberOutcome;
+use super::user::InviteConsent;
+
+/// Who asks. Only `auth` makes one, from a credential that it verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user: UserId,
+    /// Whether he is an app administrator: above owners, without need of a membership.
+    pub administrator: bool,
+}
+
+/// What makes a repeated call recognisable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// SHA-256 over caller, method, path, query and key.
+    pub scope: [u8; 32],
+    /// SHA-256 over the body.
+    pub body: [u8; 32],
+}
+
+/// An operation, who wants it, and how a repetition is recognised.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Who asks.
+    pub caller: Caller,
+    /// What he wants.
+    pub operation: Operation,
+    /// Set when the caller sent an idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// What can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Make a group with its first members.
+    CreateGroup(Box<CreateGroup>),
+    /// Change profile or options.
+    EditGroup {
+        /// The group.
+        group: GroupId,
+        /// What changes.
+        edit: Box<GroupEdit>,
+    },
+    /// End a group.
+    Dismiss {
+        /// The group.
+        group: GroupId,
+    },
+    /// Bring people in: `inviteUserToGroup`.
+    Invite {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        users: Vec<UserId>,
+        /// Mark the event so that clients show nothing.
+        silent: bool,
+    },
+    /// Enter by oneself, or apply.
+    Join {
+        /// The group.
+        group: GroupId,
+        /// What the applicant says to those who decide.
+        message: String,
+    },
+    /// Leave.
+    Quit {
+        /// The group.
+        group: GroupId,
+    },
+    /// Remove people, and ban them if asked.
+    Kick {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        users: Vec<UserId>,
+        /// Why, for people.
+        reason: String,
+        /// For how long they may not come back.
+        ban_seconds: Option<u32>,
+        /// Mark the event so that clients show nothing.
+        silent: bool,
+    },
+    /// Accept or refuse an application.
+    Decide {
+        /// The group of the application.
+        group: GroupId,
+        /// The application.
+        application: ApplicationId,
+        /// Who would become a member, as the application says. It never changes.
+        subject: UserId,
+        /// Who asked, as the application says. It never changes.
+        from_user: UserId,
+        /// Yes or no.
+        accept: bool,
+        /// What the decider says.
+        message: String,
+    },
+    /// The server's own: end an application whose time is over.
+    Expire {
+        /// The group of the application.
+        group: GroupId,
+        /// The application.
+        application: ApplicationId,
+        /// Who would have become a member.
+        subject: UserId,
+        /// Who asked.
+        from_user: UserId,
+    },
+    /// The server's own: release members and applications that a dismissal left behind.
+    Release {
+        /// The dismissed group.
+        group: GroupId,
+    },
+    /// Make or change an account.
+    PutUser {
+        /// The account.
+        user: UserId,
+        /// What changes.
+        edit: Box<UserEdit>,
+    },
+    /// Make accounts, or refresh their profiles.
+    ImportUsers {
+        /// The accounts, without repetitions.
+        users: Vec<(UserId, UserEdit)>,
+    },
+}
+
+/// A group to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateGroup {
+    /// The id: the caller's choice or made by the server.
+    pub group: GroupId,
+    /// The type.
+    pub group_type: GroupType,
+    /// The name.
+    pub name: String,
+    /// A text about the group.
+    pub introduction: String,
+    /// An announcement.
+    pub notification: String,
+    /// The address of a picture.
+    pub face_url: String,
+    /// Who owns it; `None` for an ownerless group (an administrator's).
+    pub owner: Option<UserId>,
+    /// Who may enter by himself; `None` for the type's default.
+    pub join_option: Option<JoinOption>,
+    /// Who may bring in others; `None` for the type's default.
+    pub invite_option: Option<InviteOption>,
+    /// Most members; `None` for the type's default.
+    pub max_members: Option<i32>,
+    /// Its first members, without repetitions.
+    pub members: Vec<(UserId, Role)>,
+    /// Whether options that the type fixes are ignored (Tencent's manner) rather than refused.
+    pub lenient: bool,
+}
+
+/// Changes of a group; absent is unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// A text about the group.
+    pub introduction: Option<String>,
+    /// An announcement.
+    pub notification: Option<String>,
+    /// The address of a picture.
+    pub face_url: Option<String>,
+    /// Who may enter by himself.
+    pub join_option: Option<JoinOption>,
+    /// Who may bring in others.
+    pub invite_option: Option<InviteOption>,
+    /// Most members.
+    pub max_members: Option<i32>,
+}
+
+impl GroupEdit {
+    /// Whether it asks for more than the texts that people read.
+    #[must_use]
+    pub fn touches_options(&self) -> bool {
+        self.join_option.is_some() || self.invite_option.is_some() || self.max_members.is_some()
+    }
+
+    /// Whether it changes a text that people read.
+    #[must_use]
+    pub fn touches_profile(&self) -> bool {
+        self.name.is_some()
+            || self.introduction.is_some()
+            || self.notification.is_some()
+            || self.face_url.is_some()
+    }
+}
+
+/// Changes of an account; absent is unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserEdit {
+    /// The name shown.
+    pub nick_name: Option<String>,
+    /// The address of a picture.
+    pub face_url: Option<String>,
+    /// What an invitation means to him.
+    pub invite_consent: Option<InviteConsent>,
+    /// His own limit on groups; `Some(None)` follows the setting again.
+    pub group_limit: Option<Option<i32>>,
+}
+
+/// What the operation did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// A group was made.
+    Created {
+        /// Its id.
+        group: GroupId,
+        /// What became of each initial member.
+        members: Vec<MemberOutcome>,
+    },
+    /// Each named person's line, in the order of the call.
+    Members(Vec<MemberOutcome>),
+    /// The caller, or the application's subject, is a member now.
+    Joined,
+    /// Somebody has to agree first.
+    Pending,
+    /// Done; there is nothing more to say.
+    Done,
+    /// The server's own work is not finished: call again.
+    More,
+}
+
+impl Operation {
+    /// The group whose lane the operation belongs to.
+    #[must_use]
+    pub fn group(&self) -> Option<&GroupId> {
+        match self {
+            Self::CreateGroup(create) => Some(&create.group),
+            Self::EditGroup { group, .. }
+            | Self::Dismiss { group }
+            | Self::Invite { group, .. }
+            | Self::Join { group, .. }
+            | Self::Quit { group }
+            | Self::Kick { group, .. }
+            | Self::Decide { group, .. }
+            | Self::Expire { group, .. }
+            | Self::Release { group } => Some(group),
+            Self::PutUser { .. } | Self::ImportUsers { .. } => None,
+        }
+    }
+
+    /// How many people it names, as the measure of its size.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::CreateGroup(create) => 1 + create.members.len(),
+            Self::Invite { users, .. } | Self::Kick { users, .. } => users.len(),
+            Self::ImportUsers { users } => users.len(),
+            Self::Dismiss { .. } | Self::Release { .. } => 1_000,
+            _ => 1,
+        }
+    }
+
+    /// The name that metrics and logs use.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateGroup(_) => "create",
+            Self::EditGroup { .. } => "edit",
+            Self::Dismiss { .. } => "dismiss",
+            Self::Invite { .. } => "invite",
+            Self::Join { .. } => "join",
+            Self::Quit { .. } => "quit",
+            Self::Kick { .. } => "kick",
+            Self::Decide { .. } => "decide",
+            Self::Expire { .. } => "expire",
+            Self::Release { .. } => "release",
+            Self::PutUser { .. } => "put_user",
+            Self::ImportUsers { .. } => "import_users",
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The only place that creates and ends memberships, raises counters and numbers events.
+//!
+//! A membership changes because an event says so: there is no step "add this member" beside the event,
+//! so no path can forget to tell of it, and the event and the row cannot disagree about the number.
+//! [`Facts::apply`] brings a decision into the facts, so that the next command of the batch sees it,
+//! and notes what has to be written.
+
+use std::collections::BTreeSet;
+
+use crate::model::application::Handled;
+use crate::model::command::UserEdit;
+use crate::model::event::{GroupEvent, UserEvent};
+use crate::model::{
+    Application, ApplicationId, Ban, Ends, Group, GroupId, LogEntry, Member, Reply, Role, User,
+    UserId,
+};
+
+use super::facts::{Facts, Stop};
+use super::matrix::traits;
+
+/// What a rule decided: the answer, and what has to change for it to be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer.
+    pub reply: Reply,
+    /// The changes, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An event of a group, with everything that it means for the rows.
+    Group(GroupId, GroupEvent),
+    /// An event of a person's own stream.
+    Personal(UserId, UserEvent),
+    /// An application comes into being.
+    Open(Box<Application>),
+    /// An application comes to its end.
+    Close(GroupId, ApplicationId, Handled),
+    /// Somebody is kept out.
+    Ban {
+        /// Where.
+        group: GroupId,
+        /// Who.
+        user: UserId,
+        /// Until when, and why.
+        ban: Ban,
+        /// By whom.
+        by: UserId,
+    },
+    /// An account is made or changed.
+    PutUser(UserId, UserEdit),
+    /// Memberships end that a dismissal left behind; the dismissal was their event.
+    Release(GroupId, Vec<UserId>),
+    /// Nothing is left to release in a dismissed group.
+    Released(GroupId),
+}
+
+impl Decision {
+    /// An answer that changes nothing.
+    #[must_use]
+    pub fn unchanged(reply: Reply) -> Self {
+        Self { reply, steps: Vec::new() }
+    }
+}
+
+impl Facts {
+    /// Brings a decision into the facts.
+    ///
+    /// # Errors
+    /// [`Stop::Missing`], before anything changed, when a row that it touches was not loaded.
+    pub fn apply(&mut self, decision: &Decision) -> Result<(), Stop> {
+        for step in &decision.steps {
+            for user in users_of(step) {
+                self.user(&user)?;
+            }
+        }
+        for step in &decision.steps {
+            match step {
+                Step::Group(group, event) => self.apply_group_event(group, event),
+                Step::Personal(user, event) => self.apply_user_event(user, event),
+                Step::Open(application) => self.open(application),
+                Step::Close(group, id, handled) => self.close(group, *id, handled),
+                Step::Ban { group, user, ban, by } => self.ban(group, user, ban, by),
+                Step::PutUser(user, edit) => self.put_user(user, edit),
+                Step::Release(group, users) => self.end_memberships(group, users),
+                Step::Released(group) => {
+                    self.changes.released.insert(group.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_group_event(&mut self, id: &GroupId, event: &GroupEvent) {
+        match event {
+            GroupEvent::Created { group, profile, .. } => {
+                let facts = self.groups.entry(id.clone()).or_default();
+                facts.group = Some(Group { seq: 0, member_count: 0, ..(**group).clone() });
+                facts.profile = Some((**profile).clone());
+                facts.managers = Some(BTreeSet::new());
+                self.changes.created.insert(id.clone());
+                self.changes.profiles.insert(id.clone());
+            }
+            GroupEvent::InfoChanged { group, profile, .. } => {
+                if let Some(facts) = self.groups.get_mut(id) {
+                    facts.group = Some((**group).clone());
+                    if let Some(profile) = profile {
+                        facts.profile = Some((**profile).clone());
+                        self.changes.profiles.insert(id.clone());
+                    }
+                }
+            }
+            GroupEvent::Dismissed { .. } => self.dismiss(id),
+            _ => {}
+        }
+        let now = self.now;
+        let Some(group) = self.group_mut(id) else { return };
+        group.seq += 1;
+        let entry = event.entry(id, group.seq, now);
+        self.begin_memberships(id, event, &entry);
+        let ended = match &entry.ends {
+            Ends::Users(users) => users.clone(),
+            Ends::Everybody => self.known_members(id),
+        };
+        self.end_memberships(id, &ended);
+        self.changes.entries.push(entry);
+    }
+
+    fn apply_user_event(&mut self, id: &UserId, event: &UserEvent) {
+        let now = self.now;
+        if let Some(user) = self.user_mut(id) {
+            user.user_seq += 1;
+            let seq = user.user_seq;
+            self.changes.entries.push(event.entry(id, seq, now));
+        }
+    }
+
+    fn begin_memberships(&mut self, id: &GroupId, event: &GroupEvent, entry: &LogEntry) {
+        for user_id in &entry.starts {
+            let role = match event {
+                GroupEvent::Created { members, .. } => members
+                    .iter()
+                    .find(|(user, _)| user == user_id)
+                    .map_or(Role::Member, |(_, role)| *role),
+                _ => Role::Member,
+            };
+            self.begin_membership(id, user_id, role, entry);
+        }
+    }
+
+    fn begin_membership(&mut self, id: &GroupId, user_id: &UserId, role: Role, entry: &LogEntry) {
+        let Some(group) = self.group_mut(id) else { return };
+        group.member_count += 1;
+        let counts = traits(group.group_type).counts_towards_limit;
+        let Some(user) = self.user_mut(user_id) else { return };
+        user.membership_rev += 1;
+        user.group_count += i32::from(counts);
+        let user_rev = user.membership_rev;
+        let Some(facts) = self.groups.get_mut(id) else { return };
+        let before = facts.members.get(user_id);
+        let member = Member {
+            role,
+            joined_seq: entry.seq,
+            left_seq: None,
+            past: before.and_then(|old| old.left_seq.map(|left| (old.joined_seq, left))),
+            joined_at: entry.at,
+            name_card: String::new(),
+            mute_until: before.and_then(|old| old.mute_until),
+            user_rev,
+        };
+        facts.known.insert(user_id.clone());
+        facts.members.insert(user_id.clone(), member);
+        if role >= Role::Admin
+            && let Some(managers) = &mut facts.managers
+        {
+            managers.insert(user_id.clone());
+        }
+        self.changes.members.insert((id.clone(), user_id.clone()));
+    }
+
+    fn end_memberships(&mut self, id: &GroupId, users: &[UserId]) {
+        for user_id in users {
+            self.end_membership(id, user_id);
+        }
+    }
+
+    fn end_membership(&mut self, id: &GroupId, user_id: &UserId) {
+        let Some(group) = self.group_mut(id) else { return };
+        group.member_count -= 1;
+        if group.owner.as_ref() == Some(user_id) && group.dismissed_at.is_none() {
+            group.owner = None;
+        }
+        let left_seq = group.seq;
+        let counts = traits(group.group_type).counts_towards_limit;
+        let Some(user) = self.user_mut(user_id) else { return };
+        user.membership_rev += 1;
+        user.group_count -= i32::from(counts);
+        let user_rev = user.membership_rev;
+        let Some(facts) = self.groups.get_mut(id) else { return };
+        if let Some(member) = facts.members.get_mut(user_id) {
+            member.left_seq = Some(left_seq);
+            member.user_rev = user_rev;
+        }
+        if let Some(managers) = &mut facts.managers {
+            managers.remove(user_id);
+        }
+        self.changes.members.insert((id.clone(), user_id.clone()));
+    }
+
+    /// Marks a group as gone. Those members that are not among the facts are released afterwards.
+    fn dismiss(&mut self, id: &GroupId) {
+        let now = self.now;
+        let loaded = self.known_members(id).len();
+        let Some(group) = self.group_mut(id) else { return };
+        group.dismissed_at = Some(now);
+        let left_behind = usize::try_from(group.member_count).is_ok_and(|count| count > loaded)
+            || group.pending_count > 0;
+        if left_behind {
+            self.changes.releases.insert(id.clone());
+        }
+    }
+
+    fn known_members(&self, id: &GroupId) -> Vec<UserId> {
+        let Some(facts) = self.groups.get(id) else { return Vec::new() };
+        let current = facts.members.iter().filter(|(_, member)| member.is_current());
+        let users: BTreeSet<UserId> = current
+            .map(|(user, _)| user.clone())
+            .filter(|user| self.users.get(user).is_some_and(Option::is_some))
+            .collect();
+        users.into_iter().collect()
+    }
+
+    fn open(&mut self, application: &Application) {
+        if let Some(group) = self.group_mut(&application.group) {
+            group.pending_count += 1;
+        }
+        if let Some(user) = self.user_mut(&application.subject) {
+            user.pending_count += 1;
+        }
+        if let Some(facts) = self.groups.get_mut(&application.group) {
+            facts.applications.insert(application.id, application.clone());
+        }
+        self.changes.applications.insert((application.group.clone(), application.id));
+    }
+
+    fn close(&mut self, id: &GroupId, application: ApplicationId, handled: &Handled) {
+        let Some(facts) = self.groups.get_mut(id) else { return };
+        let Some(open) = facts.applications.get_mut(&application) else { return };
+        open.state = handled.ending.state();
+        open.handled = Some(handled.clone());
+        let subject = open.subject.clone();
+        if let Some(group) = self.group_mut(id) {
+            group.pending_count -= 1;
+        }
+        if let Some(user) = self.user_mut(&subject) {
+            user.pending_count -= 1;
+        }
+        self.changes.applications.insert((id.clone(), application));
+    }
+
+    fn ban(&mut self, id: &GroupId, user: &UserId, ban: &Ban, by: &UserId) {
+        if let Some(facts) = self.groups.get_mut(id) {
+            facts.bans.insert(user.clone(), ban.clone());
+            self.changes.bans.insert((id.clone(), user.clone()), by.clone());
+        }
+    }
+
+    fn put_user(&mut self, id: &UserId, edit: &UserEdit) {
+        self.changes.accounts.insert(id.clone());
+        let Some(user) = self.user_mut(id) else { return };
+        if let Some(nick_name) = &edit.nick_name {
+            user.nick_name.clone_from(nick_name);
+        }
+        if let Some(face_url) = &edit.face_url {
+            user.face_url.clone_from(face_url);
+        }
+        if let Some(consent) = edit.invite_consent {
+            user.invite_consent = consent;
+        }
+        if let Some(limit) = edit.group_limit {
+            user.group_limit = limit;
+        }
+    }
+
+    /// The row of a group, noted as changed.
+    fn group_mut(&mut self, id: &GroupId) -> Option<&mut Group> {
+        let group = self.groups.get_mut(id)?.group.as_mut()?;
+        self.changes.groups.insert(id.clone());
+        Some(group)
+    }
+
+    /// The row of a user, noted as changed.
+    fn user_mut(&mut self, id: &UserId) -> Option<&mut User> {
+        let user = self.users.get_mut(id)?.as_mut()?;
+        self.changes.users.insert(id.clone());
+        Some(user)
+    }
+}
+
+/// The users whose rows a step touches.
+fn users_of(step: &Step) -> Vec<UserId> {
+    match step {
+        Step::Group(_, event) => {
+            let mut users = event.starts();
+            if let Ends::Users(ended) = event.ends() {
+                users.extend(ended);
+            }
+            users
+        }
+        Step::Personal(user, _) | Step::PutUser(user, _) => vec![user.clone()],
+        Step::Open(application) => vec![application.subject.clone()],
+        Step::Release(_, users) => users.clone(),
+        Step::Close(..) | Step::Ban { .. } | Step::Released(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Making a group with its first members (`decisions.md` n).
+//!
+//! Naming the first members is the creator's right in every type but AVChatRoom; limits and consent
+//! apply to them as to an invitation. One event tells of all: onGroupCreated, number 1.
+
+use std::collections::BTreeSet;
+
+use crate::model::command::CreateGroup;
+use crate::model::event::GroupEvent;
+use crate::model::{
+    Caller, Error, Group, MemberOutcome, MemberReason, MemberResult, Profile, Reason, Reply, Role,
+    UserId,
+};
+
+use super::edit::{invite_option, join_option, max_members};
+use super::facts::{Facts, GroupFacts, Stop};
+use super::invite::{self, Call, Gathered};
+use super::limits::{check_group_limit, check_room};
+use super::matrix::{self, Action, InvitePath, Standing};
+use super::{Decision, Rows, Step, check_batch, manages};
+
+/// Everything that can be refused without looking at anybody's row.
+fn check(facts: &Facts, caller: &Caller, create: &CreateGroup) -> Result<Group, Stop> {
+    if let Some(taken) = &facts.of(&create.group)?.group {
+        return Err(taken_id(taken, create, caller).into());
+    }
+    if !create.members.is_empty() {
+        let standing = Standing { administrator: caller.administrator, role: Some(Role::Owner) };
+        matrix::permit(create.group_type, Action::NameFirstMembers, standing)?;
+        check_batch(facts, create.members.len(), "memberList")?;
+    }
+    let traits = matrix::traits(create.group_type);
+    if !traits.has_admins && create.members.iter().any(|(_, role)| manages(*role)) {
+        let text = format!("a group of type {} has no admins", create.group_type.word());
+        return Err(Error::parameter("memberList", text).into());
+    }
+    Ok(Group {
+        id: create.group.clone(),
+        group_type: create.group_type,
+        owner: create.owner.clone(),
+        join_option: join_option(create.group_type, create.join_option, create.lenient)?,
+        invite_option: invite_option(create.group_type, create.invite_option, create.lenient)?,
+        max_members: max_members(create.group_type, create.max_members, &facts.limits)?,
+        member_count: 0,
+        pending_count: 0,
+        seq: 0,
+        created_at: facts.now,
+        dismissed_at: None,
+    })
+}
+
+fn taken_id(taken: &Group, create: &CreateGroup, caller: &Caller) -> Error {
+    let owner = create.owner.as_ref().unwrap_or(&caller.user);
+    let live = taken.dismissed_at.is_none();
+    let (reason, text) = if live && taken.owner.as_ref() == Some(owner) {
+        (Reason::GroupIdTakenByOwner, "the owner has a group with this id already")
+    } else if live {
+        (Reason::GroupIdTaken, "a group with this id exists")
+    } else {
+        (Reason::GroupIdTaken, "a group with this id was dismissed; its id is not free again")
+    };
+    Error::new(reason, text).field("groupID")
+}
+
+pub(super) fn users(facts: &Facts, caller: &Caller, create: &CreateGroup) -> Result<Rows, Stop> {
+    check(facts, caller, create)?;
+    let mut rows = Rows::default();
+    for user in create.owner.iter().chain(create.members.iter().map(|(user, _)| user)) {
+        rows.add(user.clone(), facts);
+    }
+    Ok(rows)
+}
+
+pub(super) fn decide(
+    facts: &Facts,
+    caller: &Caller,
+    create: &CreateGroup,
+) -> Result<Decision, Stop> {
+    let group = check(facts, caller, create)?;
+    let mut members = Vec::with_capacity(create.members.len() + 1);
+    if let Some(owner) = &create.owner {
+        check_owner(facts, &group, owner)?;
+        members.push((owner.clone(), Role::Owner));
+    }
+    let gathered = first_members(facts, caller, create, &group)?;
+    check_room(&group, members.len() + gathered.joining.len() + gathered.asked.len())?;
+    members.extend(gathered.joining.into_iter().map(|user| {
+        let role = create.members.iter().find(|(named, _)| *named == user);
+        let role = role.map_or(Role::Member, |(_, role)| *role);
+        (user, role)
+    }));
+    let event = GroupEvent::Created {
+        op: caller.user.clone(),
+        group: Box::new(group),
+        profile: Box::new(Profile {
+            name: create.name.clone(),
+            introduction: create.introduction.clone(),
+            notification: create.notification.clone(),
+            face_url: create.face_url.clone(),
+        }),
+        members,
+    };
+    let mut steps = vec![Step::Group(create.group.clone(), event)];
+    let nobody = GroupFacts { managers: Some(BTreeSet::new()), ..GroupFacts::default() };
+    for asked in gathered.asked {
+        steps.extend(invite::ask(&nobody, asked)?);
+    }
+    let reply = Reply::Created { group: create.group.clone(), members: gathered.outcomes };
+    Ok(Decision { reply, steps })
+}
+
+fn check_owner(facts: &Facts, group: &Group, owner: &UserId) -> Result<(), Stop> {
+    let user = match facts.user(owner)? {
+        Some(user) if user.deleted_at.is_none() => user,
+        _ => {
+            let text = format!("the owner {owner} has no account");
+            return Err(Error::new(Reason::UnknownAccount, text).field("owner").into());
+        }
+    };
+    if matrix::traits(group.group_type).counts_towards_limit {
+        check_group_limit(user, &facts.limits)?;
+    }
+    Ok(())
+}
+
+/// Judges the first members as the invitees of a group that nobody is in yet.
+fn first_members(
+    facts: &Facts,
+    caller: &Caller,
+    create: &CreateGroup,
+    group: &Group,
+) -> Result<Gathered, Stop> {
+    let path = if caller.administrator { InvitePath::Unconditional } else { InvitePath::Direct };
+    let nobody = GroupFacts {
+        known: create.members.iter().map(|(user, _)| user.clone()).collect(),
+        ..GroupFacts::default()
+    };
+    let mut call = Call { facts, group, of_group: &nobody, path, opened: 0 };
+    let mut gathered = Gathered::default();
+    for (user, _) in &create.members {
+        if create.owner.as_ref() == Some(user) {
+            let reason = MemberReason::AlreadyMember;
+            gathered.outcomes.push(MemberOutcome::other(
+                user.clone(),
+                MemberResult::Invalid,
+                reason,
+            ));
+        } else {
+            gathered.add(&mut call, caller, user)?;
+        }
+    }
+    Ok(gathered)
+}

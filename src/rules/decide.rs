@@ -1,0 +1,168 @@
+//! Deciding applications, and their end when nobody does.
+//!
+//! The first decision wins; the next is told so (10024). Accepting checks everything again at the moment
+//! of joining: the inviter's permission, room, limit, ban (`decisions.md` 13 and l). An accept that
+//! fails leaves the application open.
+
+use crate::model::event::{GroupEvent, UserEvent};
+use crate::model::{
+    Application, ApplicationId, ApplicationKind, Caller, Ending, Error, Group, GroupId,
+    InviteConsent, Reason, Reply, User, UserId,
+};
+
+use super::application::{self, Wish};
+use super::facts::{Facts, GroupFacts, Stop};
+use super::limits::{check_group_limit, check_room};
+use super::matrix::{self, Action, InvitePath, Standing};
+use super::{Decision, Rows, Step, join, standing};
+
+pub(super) fn users(facts: &Facts, subject: &UserId, from_user: &UserId) -> Rows {
+    let mut rows = Rows::default();
+    rows.add(subject.clone(), facts);
+    rows.lock.insert(from_user.clone());
+    rows
+}
+
+fn find<'a>(
+    facts: &'a Facts,
+    id: &GroupId,
+    application: ApplicationId,
+) -> Result<(&'a Group, &'a GroupFacts, &'a Application), Stop> {
+    let (group, of_group) = facts.existing(id)?;
+    match of_group.applications.get(&application) {
+        Some(found) => Ok((group, of_group, found)),
+        None => Err(Error::new(Reason::ApplicationNotFound, "there is no such application").into()),
+    }
+}
+
+/// Whether somebody may decide an application: the invitee his invitation, owner and admins the rest.
+pub(crate) fn may_decide(
+    group: &Group,
+    kind: ApplicationKind,
+    is_subject: bool,
+    standing: Standing,
+) -> Result<(), Error> {
+    if kind == ApplicationKind::Invitation {
+        if is_subject || standing.administrator {
+            return Ok(());
+        }
+        return Err(Error::new(Reason::RoleTooLow, "only the invited person may decide"));
+    }
+    matrix::permit(group.group_type, Action::Decide, standing)
+}
+
+pub(super) fn decide(
+    facts: &Facts,
+    caller: &Caller,
+    id: &GroupId,
+    application: ApplicationId,
+    accept_it: bool,
+    message: &str,
+) -> Result<Decision, Stop> {
+    let (group, of_group, found) = find(facts, id, application)?;
+    let standing = standing(of_group, caller)?;
+    may_decide(group, found.kind, found.subject == caller.user, standing)?;
+    if found.handled.is_some() {
+        let text = "the application was already decided or has ended";
+        return Err(Error::new(Reason::AlreadyHandled, text).into());
+    }
+    if accept_it {
+        return accept(facts, caller, found, message);
+    }
+    let steps = application::close(found, Ending::Refused, Some(&caller.user), message, facts.now);
+    Ok(Decision { reply: Reply::Done, steps })
+}
+
+/// Accepts an open application.
+pub(super) fn accept(
+    facts: &Facts,
+    caller: &Caller,
+    open: &Application,
+    message: &str,
+) -> Result<Decision, Stop> {
+    let (group, of_group) = facts.existing(&open.group)?;
+    if open.kind != ApplicationKind::Join {
+        check_inviter(group, of_group, open)?;
+    }
+    if let Some(ban) = of_group.ban(&open.subject, facts.now)? {
+        return Err(join::banned(ban).into());
+    }
+    let subject = subject(facts, open)?;
+    if matrix::traits(group.group_type).counts_towards_limit {
+        check_group_limit(subject, &facts.limits)?;
+    }
+    check_room(group, 1)?;
+    if open.kind == ApplicationKind::Invite && !caller.administrator {
+        match subject.invite_consent {
+            InviteConsent::Auto => {}
+            InviteConsent::Ask => return Ok(forward(facts, caller, open, message)),
+            InviteConsent::Deny => {
+                let text = "the invited person does not want to be invited";
+                return Err(Error::new(Reason::DeclinedByUser, text).into());
+            }
+        }
+    }
+    let mut steps =
+        application::close(open, Ending::Accepted, Some(&caller.user), message, facts.now);
+    let members = vec![open.subject.clone()];
+    let event = match open.kind {
+        ApplicationKind::Join => GroupEvent::Entered { op: Some(caller.user.clone()), members },
+        ApplicationKind::Invite | ApplicationKind::Invitation => {
+            GroupEvent::Invited { op: open.from_user.clone(), members, silent: false }
+        }
+    };
+    steps.push(Step::Group(open.group.clone(), event));
+    Ok(Decision { reply: Reply::Joined, steps })
+}
+
+/// The inviter must still be one who may invite. What an admin approved stays approved.
+fn check_inviter(group: &Group, of_group: &GroupFacts, open: &Application) -> Result<(), Stop> {
+    let role = of_group.member(&open.from_user)?.map(|member| member.role);
+    let path = matrix::invite_path(group, Standing { administrator: false, role })?;
+    let needs_approval = path == InvitePath::Approval;
+    if needs_approval && open.kind == ApplicationKind::Invitation && open.approved_by.is_none() {
+        let text = "the inviter may no longer add people without the admins' approval";
+        return Err(Error::new(Reason::RoleTooLow, text).into());
+    }
+    Ok(())
+}
+
+fn subject<'a>(facts: &'a Facts, open: &Application) -> Result<&'a User, Stop> {
+    match facts.user(&open.subject)? {
+        Some(user) if user.deleted_at.is_none() => Ok(user),
+        Some(_) => Err(Error::new(Reason::AccountDeleted, "the account was deleted").into()),
+        None => Err(Error::new(Reason::UnknownAccount, "the person has no account").into()),
+    }
+}
+
+/// The admins agreed; now the invitee is asked (`decisions.md` d: the admins first, then the invitee).
+fn forward(facts: &Facts, caller: &Caller, open: &Application, message: &str) -> Decision {
+    let mut steps =
+        application::close(open, Ending::Forwarded, Some(&caller.user), message, facts.now);
+    let wish = Wish {
+        group: &open.group,
+        kind: ApplicationKind::Invitation,
+        from_user: &open.from_user,
+        subject: &open.subject,
+        approved_by: Some(&caller.user),
+        message: &open.message,
+    };
+    let application = Box::new(wish.into_application(facts, 1));
+    steps.push(Step::Open(application.clone()));
+    steps.push(Step::Personal(open.subject.clone(), UserEvent::Invitation(application)));
+    Decision { reply: Reply::Pending, steps }
+}
+
+/// Ends an application whose time is over; anything else is left as it is.
+pub(super) fn expire(
+    facts: &Facts,
+    id: &GroupId,
+    application: ApplicationId,
+) -> Result<Decision, Stop> {
+    let (_, _, found) = find(facts, id, application)?;
+    if found.handled.is_some() || found.expires_at > facts.now {
+        return Ok(Decision::unchanged(Reply::Done));
+    }
+    let steps = application::close(found, Ending::Expired, None, "", facts.now);
+    Ok(Decision { reply: Reply::Done, steps })
+}

@@ -1,0 +1,159 @@
+//! What the rules know: the rows that were locked and loaded for a batch.
+//!
+//! Facts distinguish "absent" from "not loaded". A rule that needs a row nobody loaded stops with
+//! [`Stop::Missing`]; the engine then runs that command again with the row loaded. This happens when an
+//! earlier command of the same batch changed what a later one needs to see.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::model::{
+    Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
+    Profile, Reason, User, UserId,
+};
+
+/// Why a rule stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The call is refused and leaves no trace.
+    Refused(Error),
+    /// A row that matters was not loaded: run the command again, with it.
+    Missing,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What is known of one group.
+#[derive(Clone, Debug, Default)]
+pub struct GroupFacts {
+    /// Its row; `None` when there is no such group.
+    pub group: Option<Group>,
+    /// Its texts, when they were asked for.
+    pub profile: Option<Profile>,
+    /// The people whose relation to the group was loaded: membership, ban, open application.
+    pub known: HashSet<UserId>,
+    /// Memberships of those people, past ones too.
+    pub members: HashMap<UserId, Member>,
+    /// Bans of those people.
+    pub bans: HashMap<UserId, Ban>,
+    /// Open applications of those people, and those that were asked for by id.
+    pub applications: HashMap<ApplicationId, Application>,
+    /// Owner and admins, when they were asked for.
+    pub managers: Option<BTreeSet<UserId>>,
+}
+
+/// Everything the rules see of a batch, and what they changed in it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The database's time, taken under the locks.
+    pub now: Moment,
+    /// The limits in force.
+    pub limits: Arc<Limits>,
+    /// Groups by id.
+    pub groups: HashMap<GroupId, GroupFacts>,
+    /// Locked users; `None` when there is no such account.
+    pub users: HashMap<UserId, Option<User>>,
+    /// What accepted decisions changed.
+    pub changes: Changes,
+}
+
+/// What has to be written.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Groups that did not exist before.
+    pub created: BTreeSet<GroupId>,
+    /// Groups whose row changed.
+    pub groups: BTreeSet<GroupId>,
+    /// Groups whose texts changed.
+    pub profiles: BTreeSet<GroupId>,
+    /// Memberships that changed.
+    pub members: BTreeSet<(GroupId, UserId)>,
+    /// Bans that were set, with who set them.
+    pub bans: BTreeMap<(GroupId, UserId), UserId>,
+    /// Users whose row changed.
+    pub users: BTreeSet<UserId>,
+    /// Users whose profile or settings changed.
+    pub accounts: BTreeSet<UserId>,
+    /// Applications that were made or closed.
+    pub applications: BTreeSet<(GroupId, ApplicationId)>,
+    /// Dismissed groups with members or applications left to release.
+    pub releases: BTreeSet<GroupId>,
+    /// Dismissed groups of which nothing is left to release.
+    pub released: BTreeSet<GroupId>,
+    /// New entries of streams, in the order of the decisions.
+    pub entries: Vec<LogEntry>,
+}
+
+impl Facts {
+    /// Facts before anything was loaded.
+    #[must_use]
+    pub fn new(now: Moment, limits: Arc<Limits>) -> Self {
+        Self {
+            now,
+            limits,
+            groups: HashMap::new(),
+            users: HashMap::new(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// What is known of a group.
+    pub fn of(&self, group: &GroupId) -> Result<&GroupFacts, Stop> {
+        self.groups.get(group).ok_or(Stop::Missing)
+    }
+
+    /// A group that exists and was not dismissed, with what is known of it.
+    pub fn existing(&self, id: &GroupId) -> Result<(&Group, &GroupFacts), Stop> {
+        let facts = self.of(id)?;
+        match &facts.group {
+            Some(group) if group.dismissed_at.is_none() => Ok((group, facts)),
+            Some(_) => Err(absent("the group was dismissed").into()),
+            None => Err(absent("there is no such group").into()),
+        }
+    }
+
+    /// A locked user; `None` when there is no such account.
+    pub fn user(&self, id: &UserId) -> Result<Option<&User>, Stop> {
+        self.users.get(id).map(Option::as_ref).ok_or(Stop::Missing)
+    }
+}
+
+fn absent(text: &str) -> Error {
+    Error::new(Reason::GroupNotFound, text).field("groupID")
+}
+
+impl GroupFacts {
+    /// A person's membership, if it lasts.
+    pub fn member(&self, user: &UserId) -> Result<Option<&Member>, Stop> {
+        self.require(user)?;
+        Ok(self.members.get(user).filter(|member| member.is_current()))
+    }
+
+    /// A person's ban, if it holds now.
+    pub fn ban(&self, user: &UserId, now: Moment) -> Result<Option<&Ban>, Stop> {
+        self.require(user)?;
+        Ok(self.bans.get(user).filter(|ban| ban.holds(now)))
+    }
+
+    /// The open application that would make this person a member.
+    pub fn open_application(&self, subject: &UserId) -> Result<Option<&Application>, Stop> {
+        self.require(subject)?;
+        Ok(self
+            .applications
+            .values()
+            .find(|application| application.handled.is_none() && application.subject == *subject))
+    }
+
+    /// Owner and admins.
+    pub fn managers(&self) -> Result<&BTreeSet<UserId>, Stop> {
+        self.managers.as_ref().ok_or(Stop::Missing)
+    }
+
+    fn require(&self, user: &UserId) -> Result<(), Stop> {
+        if self.known.contains(user) { Ok(()) } else { Err(Stop::Missing) }
+    }
+}

@@ -1,0 +1,195 @@
+//! The product's decisions, pure: facts and a command in, a reply and the changes that make it true out.
+//!
+//! No clock, no I/O, no randomness: time and ids come in with the facts and the commands, so that each
+//! rule can be tested as the function it is. A command is looked at three times:
+//!
+//! 1. [`look`], when its group is locked: which people's relation to the group matters;
+//! 2. [`users`], when those are loaded: is it permitted at all, and whose own rows matter, which are
+//!    then locked. Nobody's row is locked before permission is proved;
+//! 3. [`decide`], when everything is loaded: the decision, which [`apply`] brings into the facts.
+
+pub mod application;
+pub mod apply;
+pub mod create;
+pub mod decide;
+pub mod dismiss;
+pub mod edit;
+pub mod facts;
+pub mod invite;
+pub mod join;
+pub mod kick;
+pub mod limits;
+pub mod matrix;
+pub mod quit;
+pub mod user;
+
+use std::collections::BTreeSet;
+
+use crate::model::{ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId};
+
+pub use apply::{Decision, Step};
+pub use facts::{Changes, Facts, GroupFacts, Stop};
+pub use matrix::{Action, Standing};
+
+/// What has to be loaded of the group once it is locked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// People whose membership, ban and open application matter.
+    pub people: Vec<UserId>,
+    /// Applications asked for by id.
+    pub applications: Vec<ApplicationId>,
+    /// Whether owner and admins matter.
+    pub managers: bool,
+    /// Whether the texts matter.
+    pub profile: bool,
+    /// Whether so many of the current members matter, whoever they are.
+    pub members_up_to: Option<i64>,
+    /// Whether so many of the open applications matter.
+    pub applications_up_to: Option<i64>,
+}
+
+/// Whose own rows have to be locked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Rows to lock where they exist.
+    pub lock: BTreeSet<UserId>,
+    /// Rows to make where they do not exist (an unknown id is a new user).
+    pub make: BTreeSet<UserId>,
+}
+
+impl Rows {
+    /// Somebody whose row may come into being with this command.
+    fn add(&mut self, user: UserId, facts: &Facts) {
+        if facts.limits.accounts == crate::model::limits::Accounts::Open {
+            self.make.insert(user.clone());
+        }
+        self.lock.insert(user);
+    }
+}
+
+/// What a command needs of its group. `group` is its locked row, if there is one.
+#[must_use]
+pub fn look(command: &Command, group: Option<&Group>) -> Needs {
+    let caller = &command.caller.user;
+    match &command.operation {
+        Operation::CreateGroup(_) | Operation::PutUser { .. } | Operation::ImportUsers { .. } => {
+            Needs::default()
+        }
+        Operation::EditGroup { edit, .. } => Needs {
+            people: vec![caller.clone()],
+            profile: edit.touches_profile(),
+            ..Needs::default()
+        },
+        Operation::Dismiss { .. } => dismiss::look(caller, group),
+        Operation::Release { .. } => dismiss::look_release(),
+        Operation::Invite { users, .. } => Needs {
+            people: with(caller, users),
+            managers: group.is_some_and(invite::asks_managers),
+            ..Needs::default()
+        },
+        Operation::Join { .. } => Needs {
+            people: vec![caller.clone()],
+            managers: group.is_some_and(join::asks_managers),
+            ..Needs::default()
+        },
+        Operation::Quit { .. } => Needs { people: vec![caller.clone()], ..Needs::default() },
+        Operation::Kick { users, .. } => Needs { people: with(caller, users), ..Needs::default() },
+        Operation::Decide { application, subject, from_user, .. } => Needs {
+            people: vec![caller.clone(), subject.clone(), from_user.clone()],
+            applications: vec![*application],
+            ..Needs::default()
+        },
+        Operation::Expire { application, subject, from_user, .. } => Needs {
+            people: vec![subject.clone(), from_user.clone()],
+            applications: vec![*application],
+            ..Needs::default()
+        },
+    }
+}
+
+fn with(caller: &UserId, users: &[UserId]) -> Vec<UserId> {
+    std::iter::once(caller).chain(users).cloned().collect()
+}
+
+/// Whether a command is permitted at all, and whose own rows have to be locked for it.
+///
+/// # Errors
+/// The refusal that [`decide`] would give too, found before anybody's row is locked.
+pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
+    let caller = &command.caller;
+    match &command.operation {
+        Operation::CreateGroup(create) => create::users(facts, caller, create),
+        Operation::EditGroup { .. } => Ok(Rows::default()),
+        Operation::Dismiss { group } => dismiss::users(facts, caller, group),
+        Operation::Release { group } => dismiss::release_users(facts, group),
+        Operation::Invite { group, users, .. } => invite::users(facts, caller, group, users),
+        Operation::Join { group, .. } => join::users(facts, caller, group),
+        Operation::Quit { group } => quit::users(facts, caller, group),
+        Operation::Kick { group, users, .. } => kick::users(facts, caller, group, users),
+        Operation::Decide { subject, from_user, .. }
+        | Operation::Expire { subject, from_user, .. } => {
+            Ok(decide::users(facts, subject, from_user))
+        }
+        Operation::PutUser { user, .. } => user::users(facts, caller, user),
+        Operation::ImportUsers { users } => user::import_rows(caller, users),
+    }
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// [`Stop::Refused`] with the refusal; [`Stop::Missing`] when a row was not loaded.
+pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
+    let caller = &command.caller;
+    match &command.operation {
+        Operation::CreateGroup(create) => create::decide(facts, caller, create),
+        Operation::EditGroup { group, edit } => edit::decide(facts, caller, group, edit),
+        Operation::Dismiss { group } => dismiss::decide(facts, caller, group),
+        Operation::Release { group } => dismiss::decide_release(facts, group),
+        Operation::Invite { group, users, silent } => {
+            invite::decide(facts, caller, group, users, *silent)
+        }
+        Operation::Join { group, message } => join::decide(facts, caller, group, message),
+        Operation::Quit { group } => quit::decide(facts, caller, group),
+        Operation::Kick { group, users, reason, ban_seconds, silent } => {
+            let how = kick::How { reason, ban_seconds: *ban_seconds, silent: *silent };
+            kick::decide(facts, caller, group, users, &how)
+        }
+        Operation::Decide { group, application, accept, message, .. } => {
+            decide::decide(facts, caller, group, *application, *accept, message)
+        }
+        Operation::Expire { group, application, .. } => decide::expire(facts, group, *application),
+        Operation::PutUser { user, edit } => user::decide(facts, caller, user, edit),
+        Operation::ImportUsers { users } => user::import(facts, caller, users),
+    }
+}
+
+/// How the caller stands to a group.
+pub(crate) fn standing(facts: &GroupFacts, caller: &Caller) -> Result<Standing, Stop> {
+    Ok(Standing {
+        administrator: caller.administrator,
+        role: facts.member(&caller.user)?.map(|member| member.role),
+    })
+}
+
+/// Whether no more people are named than one call may name.
+pub(crate) fn check_batch(facts: &Facts, named: usize, field: &str) -> Result<(), Error> {
+    let limit = &facts.limits.invite_batch;
+    if named == 0 {
+        return Err(Error::parameter(field, "names nobody"));
+    }
+    if usize::try_from(limit.value).is_ok_and(|most| named <= most) {
+        return Ok(());
+    }
+    let text = format!("{field} names {named} people, at most {} are possible", limit.value);
+    Err(Error::new(Reason::TooManyInCall, text)
+        .field(field)
+        .limit(limit.value)
+        .current(named)
+        .source(limit.source.as_ref()))
+}
+
+/// Whether a role is above that of ordinary members.
+pub(crate) fn manages(role: Role) -> bool {
+    role >= Role::Admin
+}

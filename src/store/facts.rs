@@ -1,0 +1,485 @@
+//! Locking and loading what a batch of the engine decides on.
+//!
+//! Locks are taken in statements of their own, groups before users, each in byte order of the id, always
+//! `FOR NO KEY UPDATE`. What else matters is read by a later statement: one that waited for a lock still
+//! sees the database as it was before the wait.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+
+use crate::model::application::Handled;
+use crate::model::{
+    Application, ApplicationId, ApplicationKind, ApplicationState, Ban, Ending, Group, GroupId,
+    GroupType, InviteConsent, InviteOption, JoinOption, Member, Moment, Profile, Role, User,
+    UserId,
+};
+use crate::rules::GroupFacts;
+
+use super::unknown_code;
+
+/// The columns of a group's row.
+struct GroupRow {
+    group_id: String,
+    group_type: i16,
+    owner_id: Option<String>,
+    join_option: i16,
+    invite_option: i16,
+    max_members: Option<i32>,
+    member_count: i32,
+    pending_count: i32,
+    seq: i64,
+    created_at: Moment,
+    dismissed_at: Option<Moment>,
+}
+
+impl TryFrom<GroupRow> for Group {
+    type Error = sqlx::Error;
+
+    fn try_from(row: GroupRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: GroupId::from_stored(&row.group_id),
+            group_type: GroupType::from_code(row.group_type)
+                .ok_or_else(|| unknown_code("group type", row.group_type))?,
+            owner: row.owner_id.as_deref().map(UserId::from_stored),
+            join_option: JoinOption::from_code(row.join_option)
+                .ok_or_else(|| unknown_code("join option", row.join_option))?,
+            invite_option: InviteOption::from_code(row.invite_option)
+                .ok_or_else(|| unknown_code("invite option", row.invite_option))?,
+            max_members: row.max_members,
+            member_count: row.member_count,
+            pending_count: row.pending_count,
+            seq: row.seq,
+            created_at: row.created_at,
+            dismissed_at: row.dismissed_at,
+        })
+    }
+}
+
+/// Locks groups in order, waiting for those that others hold.
+pub(crate) async fn lock_groups(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<GroupId>,
+) -> Result<Vec<Group>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query_as!(
+        GroupRow,
+        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
+                  member_count, pending_count, seq, created_at, dismissed_at
+             from groups where group_id = any($1::text[])
+            order by group_id
+              for no key update"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Group::try_from).collect()
+}
+
+/// Locks those groups, in order, that nobody else holds.
+pub(crate) async fn lock_free_groups(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<GroupId>,
+) -> Result<Vec<Group>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query_as!(
+        GroupRow,
+        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
+                  member_count, pending_count, seq, created_at, dismissed_at
+             from groups where group_id = any($1::text[])
+            order by group_id
+              for no key update skip locked"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Group::try_from).collect()
+}
+
+/// Those of the groups that exist.
+pub(crate) async fn existing_groups(
+    connection: &mut PgConnection,
+    ids: &[GroupId],
+) -> Result<Vec<GroupId>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let found = sqlx::query_scalar!(
+        "select group_id from groups where group_id = any($1::text[])",
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.iter().map(|id| GroupId::from_stored(id)).collect())
+}
+
+/// The database's time.
+pub(crate) async fn now(connection: &mut PgConnection) -> Result<Moment, sqlx::Error> {
+    sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(connection).await
+}
+
+/// One person's relation to one group, with the time.
+struct RelationRow {
+    now: Moment,
+    group_id: String,
+    user_id: String,
+    role: Option<i16>,
+    joined_seq: Option<i64>,
+    left_seq: Option<i64>,
+    past_joined_seq: Option<i64>,
+    past_left_seq: Option<i64>,
+    joined_at: Option<Moment>,
+    name_card: Option<String>,
+    mute_until: Option<Moment>,
+    user_rev: Option<i64>,
+    banned: bool,
+    ban_until: Option<Moment>,
+    ban_reason: Option<String>,
+    application_id: Option<ApplicationId>,
+    kind: Option<i16>,
+    from_user: Option<String>,
+    approved_by: Option<String>,
+    message: Option<String>,
+    added_at: Option<Moment>,
+    expires_at: Option<Moment>,
+}
+
+/// Loads memberships, bans and open applications of the named people, and the time.
+pub(crate) async fn relations(
+    connection: &mut PgConnection,
+    pairs: &[(GroupId, UserId)],
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<Option<Moment>, sqlx::Error> {
+    let group_ids: Vec<&str> = pairs.iter().map(|(group, _)| group.as_str()).collect();
+    let user_ids: Vec<&str> = pairs.iter().map(|(_, user)| user.as_str()).collect();
+    let rows = sqlx::query_as!(
+        RelationRow,
+        r#"select clock_timestamp() as "now!", p.group_id as "group_id!", p.user_id as "user_id!",
+                  m.role as "role?", m.joined_seq as "joined_seq?", m.left_seq as "left_seq?",
+                  m.past_joined_seq as "past_joined_seq?", m.past_left_seq as "past_left_seq?",
+                  m.joined_at as "joined_at?", m.name_card as "name_card?",
+                  m.mute_until as "mute_until?", m.user_rev as "user_rev?",
+                  b.user_id is not null as "banned!", b.until as "ban_until?",
+                  b.reason as "ban_reason?",
+                  a.application_id as "application_id?", a.kind as "kind?",
+                  a.from_user as "from_user?", a.approved_by as "approved_by?",
+                  a.message as "message?", a.added_at as "added_at?", a.expires_at as "expires_at?"
+             from unnest($1::text[], $2::text[]) as p(group_id, user_id)
+             left join members m on m.group_id = p.group_id and m.user_id = p.user_id
+             left join bans b on b.group_id = p.group_id and b.user_id = p.user_id
+             left join applications a
+                    on a.group_id = p.group_id and a.subject = p.user_id and a.state = 0"#,
+        &group_ids as &[&str],
+        &user_ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    let now = rows.first().map(|row| row.now);
+    for row in rows {
+        take_relation(row, groups)?;
+    }
+    Ok(now)
+}
+
+fn take_relation(
+    row: RelationRow,
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let user = UserId::from_stored(&row.user_id);
+    let group = GroupId::from_stored(&row.group_id);
+    let facts = groups.entry(group.clone()).or_default();
+    facts.known.insert(user.clone());
+    if let (Some(role), Some(joined_seq), Some(joined_at)) =
+        (row.role, row.joined_seq, row.joined_at)
+    {
+        let member = Member {
+            role: Role::from_code(role).ok_or_else(|| unknown_code("role", role))?,
+            joined_seq,
+            left_seq: row.left_seq,
+            past: row.past_joined_seq.zip(row.past_left_seq),
+            joined_at,
+            name_card: row.name_card.unwrap_or_default(),
+            mute_until: row.mute_until,
+            user_rev: row.user_rev.unwrap_or_default(),
+        };
+        facts.members.insert(user.clone(), member);
+    }
+    if row.banned {
+        let ban = Ban { until: row.ban_until, reason: row.ban_reason.unwrap_or_default() };
+        facts.bans.insert(user.clone(), ban);
+    }
+    if let (Some(id), Some(kind), Some(from_user), Some(added_at), Some(expires_at)) =
+        (row.application_id, row.kind, row.from_user, row.added_at, row.expires_at)
+    {
+        let application = Application {
+            id,
+            group,
+            kind: ApplicationKind::from_code(kind)
+                .ok_or_else(|| unknown_code("kind of application", kind))?,
+            from_user: UserId::from_stored(&from_user),
+            subject: user,
+            approved_by: row.approved_by.as_deref().map(UserId::from_stored),
+            message: row.message.unwrap_or_default(),
+            added_at,
+            expires_at,
+            state: ApplicationState::Open,
+            handled: None,
+        };
+        facts.applications.insert(id, application);
+    }
+    Ok(())
+}
+
+/// The people who manage each of the groups.
+pub(crate) async fn managers(
+    connection: &mut PgConnection,
+    ids: &[GroupId],
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query!(
+        "select group_id, user_id from members
+          where group_id = any($1::text[]) and left_seq is null and role > 1",
+        &texts as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    for id in ids {
+        groups.entry(id.clone()).or_default().managers = Some(BTreeSet::new());
+    }
+    for row in rows {
+        let facts = groups.entry(GroupId::from_stored(&row.group_id)).or_default();
+        facts.managers.get_or_insert_default().insert(UserId::from_stored(&row.user_id));
+    }
+    Ok(())
+}
+
+/// The texts of each of the groups.
+pub(crate) async fn profiles(
+    connection: &mut PgConnection,
+    ids: &[GroupId],
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query!(
+        "select group_id, name, introduction, notification, face_url from group_profiles
+          where group_id = any($1::text[])",
+        &texts as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let profile = Profile {
+            name: row.name,
+            introduction: row.introduction,
+            notification: row.notification,
+            face_url: row.face_url,
+        };
+        groups.entry(GroupId::from_stored(&row.group_id)).or_default().profile = Some(profile);
+    }
+    Ok(())
+}
+
+/// So many of a group's current members, whoever they are, as pairs to ask [`relations`] for.
+pub(crate) async fn some_members(
+    connection: &mut PgConnection,
+    id: &GroupId,
+    most: i64,
+) -> Result<Vec<(GroupId, UserId)>, sqlx::Error> {
+    let users = sqlx::query_scalar!(
+        "select user_id from members where group_id = $1 and left_seq is null
+          order by user_id limit $2",
+        id.as_str(),
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(users.iter().map(|user| (id.clone(), UserId::from_stored(user))).collect())
+}
+
+/// The columns of an application.
+pub(crate) struct ApplicationRow {
+    pub(crate) group_id: String,
+    pub(crate) application_id: ApplicationId,
+    pub(crate) kind: i16,
+    pub(crate) from_user: String,
+    pub(crate) subject: String,
+    pub(crate) approved_by: Option<String>,
+    pub(crate) message: String,
+    pub(crate) added_at: Moment,
+    pub(crate) expires_at: Moment,
+    pub(crate) state: i16,
+    pub(crate) ending: Option<i16>,
+    pub(crate) handled_by: Option<String>,
+    pub(crate) handled_message: Option<String>,
+    pub(crate) handled_at: Option<Moment>,
+}
+
+impl TryFrom<ApplicationRow> for Application {
+    type Error = sqlx::Error;
+
+    fn try_from(row: ApplicationRow) -> Result<Self, Self::Error> {
+        let handled = match (row.ending, row.handled_at) {
+            (Some(ending), Some(at)) => Some(Handled {
+                by: row.handled_by.as_deref().map(UserId::from_stored),
+                ending: Ending::from_code(ending).ok_or_else(|| unknown_code("ending", ending))?,
+                message: row.handled_message.unwrap_or_default(),
+                at,
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.application_id,
+            group: GroupId::from_stored(&row.group_id),
+            kind: ApplicationKind::from_code(row.kind)
+                .ok_or_else(|| unknown_code("kind of application", row.kind))?,
+            from_user: UserId::from_stored(&row.from_user),
+            subject: UserId::from_stored(&row.subject),
+            approved_by: row.approved_by.as_deref().map(UserId::from_stored),
+            message: row.message,
+            added_at: row.added_at,
+            expires_at: row.expires_at,
+            state: ApplicationState::from_code(row.state)
+                .ok_or_else(|| unknown_code("state of application", row.state))?,
+            handled,
+        })
+    }
+}
+
+/// Applications by id, open or not.
+pub(crate) async fn applications(
+    connection: &mut PgConnection,
+    wanted: &[(GroupId, ApplicationId)],
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let group_ids: Vec<&str> = wanted.iter().map(|(group, _)| group.as_str()).collect();
+    let ids: Vec<ApplicationId> = wanted.iter().map(|(_, id)| *id).collect();
+    let rows = sqlx::query_as!(
+        ApplicationRow,
+        r#"select a.group_id, a.application_id, a.kind, a.from_user, a.subject, a.approved_by,
+                  a.message, a.added_at, a.expires_at, a.state, a.ending, a.handled_by,
+                  a.handled_message, a.handled_at
+             from unnest($1::text[], $2::uuid[]) as w(group_id, application_id)
+             join applications a
+               on a.group_id = w.group_id and a.application_id = w.application_id"#,
+        &group_ids as &[&str],
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    take_applications(rows, groups)
+}
+
+/// So many of a group's open applications.
+pub(crate) async fn some_applications(
+    connection: &mut PgConnection,
+    id: &GroupId,
+    most: i64,
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query_as!(
+        ApplicationRow,
+        r#"select group_id, application_id, kind, from_user, subject, approved_by, message, added_at,
+                  expires_at, state, ending, handled_by, handled_message, handled_at
+             from applications where group_id = $1 and state = 0 order by subject limit $2"#,
+        id.as_str(),
+        most
+    )
+    .fetch_all(connection)
+    .await?;
+    take_applications(rows, groups)
+}
+
+fn take_applications(
+    rows: Vec<ApplicationRow>,
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    for row in rows {
+        let application = Application::try_from(row)?;
+        let facts = groups.entry(application.group.clone()).or_default();
+        facts.applications.insert(application.id, application);
+    }
+    Ok(())
+}
+
+struct UserRow {
+    user_id: String,
+    nick_name: String,
+    face_url: String,
+    invite_consent: i16,
+    group_limit: Option<i32>,
+    group_count: i32,
+    pending_count: i32,
+    membership_rev: i64,
+    user_seq: i64,
+    deleted_at: Option<Moment>,
+    created_at: Moment,
+    fresh: bool,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = sqlx::Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: UserId::from_stored(&row.user_id),
+            nick_name: row.nick_name,
+            face_url: row.face_url,
+            invite_consent: InviteConsent::from_code(row.invite_consent)
+                .ok_or_else(|| unknown_code("consent", row.invite_consent))?,
+            group_limit: row.group_limit,
+            group_count: row.group_count,
+            pending_count: row.pending_count,
+            membership_rev: row.membership_rev,
+            user_seq: row.user_seq,
+            deleted_at: row.deleted_at,
+            created_at: row.created_at,
+            fresh: row.fresh,
+        })
+    }
+}
+
+/// Makes the rows that may be made and locks all of them in order.
+///
+/// An absent row cannot be locked, so a user who has never been seen is inserted first: from then on his
+/// counter is a locked row like everybody's. Inserting is finished before the first lock is taken, and
+/// nobody who is still inserting holds a lock, so the two phases cannot wait for each other in a circle.
+/// A row that another session was inserting at the same time is missing in the answer: the caller rolls
+/// back and tries again.
+pub(crate) async fn lock_users(
+    connection: &mut PgConnection,
+    lock: &BTreeSet<UserId>,
+    make: &BTreeSet<UserId>,
+) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
+    let lock: Vec<&str> = lock.iter().map(UserId::as_str).collect();
+    let make: Vec<&str> = make.iter().map(UserId::as_str).collect();
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"with fresh as (
+               insert into users (user_id, created_at)
+               select u.user_id, clock_timestamp() from unnest($2::text[]) as u(user_id)
+                where not exists (select from users x where x.user_id = u.user_id)
+                order by u.user_id collate "C"
+                   on conflict do nothing
+               returning *
+           ), held as (
+               select * from users
+                where user_id = any($1::text[]) and (select count(*) from fresh) >= 0
+                order by user_id
+                  for no key update
+           )
+           select user_id as "user_id!", nick_name as "nick_name!", face_url as "face_url!",
+                  invite_consent as "invite_consent!", group_limit, group_count as "group_count!",
+                  pending_count as "pending_count!", membership_rev as "membership_rev!",
+                  user_seq as "user_seq!", deleted_at, created_at as "created_at!",
+                  true as "fresh!"
+             from fresh
+           union all
+           select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
+                  pending_count, membership_rev, user_seq, deleted_at, created_at, false
+             from held"#,
+        &lock as &[&str],
+        &make as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| User::try_from(row).map(|user| (user.id.clone(), user))).collect()
+}

@@ -1,0 +1,125 @@
+//! Reading groups.
+
+use crate::model::{
+    Error, Group, GroupId, GroupType, InviteOption, JoinOption, Moment, Profile, Role, UserId,
+};
+
+use super::{Store, unavailable, unknown_code};
+
+/// A group as somebody sees it.
+#[derive(Clone, Debug)]
+pub struct GroupView {
+    /// Its row.
+    pub group: Group,
+    /// Its texts.
+    pub profile: Profile,
+    /// When the texts last changed.
+    pub changed_at: Moment,
+    /// The role of the person who looks, if he is a member.
+    pub role: Option<Role>,
+    /// Where his membership begins in the log.
+    pub joined_seq: Option<i64>,
+}
+
+struct ViewRow {
+    group_id: String,
+    group_type: i16,
+    owner_id: Option<String>,
+    join_option: i16,
+    invite_option: i16,
+    max_members: Option<i32>,
+    member_count: i32,
+    pending_count: i32,
+    seq: i64,
+    created_at: Moment,
+    dismissed_at: Option<Moment>,
+    name: String,
+    introduction: String,
+    notification: String,
+    face_url: String,
+    changed_at: Moment,
+    role: Option<i16>,
+    joined_seq: Option<i64>,
+}
+
+impl TryFrom<ViewRow> for GroupView {
+    type Error = sqlx::Error;
+
+    fn try_from(row: ViewRow) -> Result<Self, Self::Error> {
+        let role =
+            row.role.map(|code| Role::from_code(code).ok_or_else(|| unknown_code("role", code)));
+        Ok(Self {
+            group: Group {
+                id: GroupId::from_stored(&row.group_id),
+                group_type: GroupType::from_code(row.group_type)
+                    .ok_or_else(|| unknown_code("group type", row.group_type))?,
+                owner: row.owner_id.as_deref().map(UserId::from_stored),
+                join_option: JoinOption::from_code(row.join_option)
+                    .ok_or_else(|| unknown_code("join option", row.join_option))?,
+                invite_option: InviteOption::from_code(row.invite_option)
+                    .ok_or_else(|| unknown_code("invite option", row.invite_option))?,
+                max_members: row.max_members,
+                member_count: row.member_count,
+                pending_count: row.pending_count,
+                seq: row.seq,
+                created_at: row.created_at,
+                dismissed_at: row.dismissed_at,
+            },
+            profile: Profile {
+                name: row.name,
+                introduction: row.introduction,
+                notification: row.notification,
+                face_url: row.face_url,
+            },
+            changed_at: row.changed_at,
+            role: role.transpose()?,
+            joined_seq: row.joined_seq,
+        })
+    }
+}
+
+impl Store {
+    /// Groups that exist, as this person sees them. Absent and dismissed ones are left out.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn group_views(
+        &self,
+        ids: &[GroupId],
+        reader: &UserId,
+    ) -> Result<Vec<GroupView>, Error> {
+        let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+        let rows = sqlx::query_as!(
+            ViewRow,
+            r#"select g.group_id, g.group_type, g.owner_id, g.join_option, g.invite_option,
+                      g.max_members, g.member_count, g.pending_count, g.seq, g.created_at,
+                      g.dismissed_at, p.name, p.introduction, p.notification, p.face_url,
+                      p.changed_at, m.role as "role?", m.joined_seq as "joined_seq?"
+                 from groups g
+                 join group_profiles p on p.group_id = g.group_id
+                 left join members m
+                        on m.group_id = g.group_id and m.user_id = $2 and m.left_seq is null
+                where g.group_id = any($1::text[]) and g.dismissed_at is null"#,
+            &texts as &[&str],
+            reader.as_str()
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        rows.into_iter()
+            .map(|row| GroupView::try_from(row).map_err(|error| unavailable(&error)))
+            .collect()
+    }
+
+    /// One group as this person sees it.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn group_view(
+        &self,
+        id: &GroupId,
+        reader: &UserId,
+    ) -> Result<Option<GroupView>, Error> {
+        Ok(self.group_views(std::slice::from_ref(id), reader).await?.pop())
+    }
+}

@@ -1,0 +1,229 @@
+//! Reading memberships: of a group, and of a user.
+
+use crate::model::{
+    Error, Group, GroupId, GroupType, InviteOption, JoinOption, Moment, Profile, Role, UserId,
+};
+
+use super::groups::GroupView;
+use super::{Store, unavailable, unknown_code};
+
+/// A member as lists show him.
+#[derive(Clone, Debug)]
+pub struct MemberView {
+    /// Who.
+    pub user: UserId,
+    /// His role.
+    pub role: Role,
+    /// When he became a member.
+    pub joined_at: Moment,
+    /// The event that made him a member.
+    pub joined_seq: i64,
+    /// His name in this group.
+    pub name_card: String,
+    /// Until when he may not speak.
+    pub mute_until: Option<Moment>,
+}
+
+/// Which members of a group are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct MemberFilter {
+    /// Only this role.
+    pub role: Option<Role>,
+    /// Only after this id, in byte order.
+    pub after: Option<UserId>,
+    /// Only these.
+    pub given: Option<Vec<UserId>>,
+    /// So many are left out first (Tencent's way of paging).
+    pub offset: i64,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// What a connection starts from: one state of the database.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// The number of the newest event of the user's own stream.
+    pub user_seq: i64,
+    /// His groups: id, role, the log's newest number.
+    pub groups: Vec<(GroupId, Role, i64)>,
+}
+
+fn role(code: i16) -> Result<Role, Error> {
+    Role::from_code(code).ok_or_else(|| unavailable(&unknown_code("role", code)))
+}
+
+impl Store {
+    /// A page of a group's members with the log's number that it is true at, both of one moment;
+    /// `None` when there is no such group.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn members(
+        &self,
+        group: &GroupId,
+        filter: &MemberFilter,
+    ) -> Result<Option<(i64, Vec<MemberView>)>, Error> {
+        let given: Option<Vec<&str>> =
+            filter.given.as_ref().map(|users| users.iter().map(UserId::as_str).collect());
+        let rows = sqlx::query!(
+            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?"
+                 from groups g
+                 left join lateral (
+                      select x.user_id, x.role, x.joined_at, x.joined_seq, x.name_card, x.mute_until
+                        from members x
+                       where x.group_id = g.group_id and x.left_seq is null
+                         and ($2::smallint is null or x.role = $2)
+                         and ($3::text is null or x.user_id > $3)
+                         and ($4::text[] is null or x.user_id = any($4))
+                       order by x.user_id offset $5 limit $6) m on true
+                where g.group_id = $1 and g.dismissed_at is null
+                order by m.user_id"#,
+            group.as_str(),
+            filter.role.map(Role::code) as Option<i16>,
+            filter.after.as_ref().map(UserId::as_str) as Option<&str>,
+            given.as_deref() as Option<&[&str]>,
+            filter.offset,
+            filter.limit
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let Some(seq) = rows.first().map(|row| row.seq) else { return Ok(None) };
+        let mut members = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let (Some(user), Some(code), Some(joined_at)) =
+                (row.user_id, row.role, row.joined_at)
+            {
+                members.push(MemberView {
+                    user: UserId::from_stored(&user),
+                    role: role(code)?,
+                    joined_at,
+                    joined_seq: row.joined_seq.unwrap_or_default(),
+                    name_card: row.name_card.unwrap_or_default(),
+                    mute_until: row.mute_until,
+                });
+            }
+        }
+        Ok(Some((seq, members)))
+    }
+
+    /// A page of a user's groups in byte order of their ids, and how many there are in all. `types`
+    /// leaves out groups of other types.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn groups_of(
+        &self,
+        user: &UserId,
+        types: &[GroupType],
+        after: Option<&GroupId>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(i64, Vec<(GroupView, MemberView)>), Error> {
+        let codes: Vec<i16> = types.iter().map(|one| one.code()).collect();
+        let total = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from members m join groups g on g.group_id = m.group_id
+                where m.user_id = $1 and m.left_seq is null and g.dismissed_at is null
+                  and g.group_type = any($2::smallint[])"#,
+            user.as_str(),
+            &codes
+        )
+        .fetch_one(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let rows = sqlx::query!(
+            r#"select m.group_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until,
+                      g.group_type, g.owner_id, g.join_option, g.invite_option, g.max_members,
+                      g.member_count, g.pending_count, g.seq, g.created_at,
+                      p.name, p.introduction, p.notification, p.face_url, p.changed_at
+                 from members m
+                 join groups g on g.group_id = m.group_id
+                 join group_profiles p on p.group_id = m.group_id
+                where m.user_id = $1 and m.left_seq is null and g.dismissed_at is null
+                  and g.group_type = any($2::smallint[])
+                  and ($3::text is null or m.group_id > $3)
+                order by m.group_id offset $4 limit $5"#,
+            user.as_str(),
+            &codes,
+            after.map(GroupId::as_str) as Option<&str>,
+            offset,
+            limit
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in rows {
+            let bad = |what, code| unavailable(&unknown_code(what, code));
+            let member_role = role(row.role)?;
+            let view = GroupView {
+                group: Group {
+                    id: GroupId::from_stored(&row.group_id),
+                    group_type: GroupType::from_code(row.group_type)
+                        .ok_or_else(|| bad("group type", row.group_type))?,
+                    owner: row.owner_id.as_deref().map(UserId::from_stored),
+                    join_option: JoinOption::from_code(row.join_option)
+                        .ok_or_else(|| bad("join option", row.join_option))?,
+                    invite_option: InviteOption::from_code(row.invite_option)
+                        .ok_or_else(|| bad("invite option", row.invite_option))?,
+                    max_members: row.max_members,
+                    member_count: row.member_count,
+                    pending_count: row.pending_count,
+                    seq: row.seq,
+                    created_at: row.created_at,
+                    dismissed_at: None,
+                },
+                profile: Profile {
+                    name: row.name,
+                    introduction: row.introduction,
+                    notification: row.notification,
+                    face_url: row.face_url,
+                },
+                changed_at: row.changed_at,
+                role: Some(member_role),
+                joined_seq: Some(row.joined_seq),
+            };
+            let member = MemberView {
+                user: user.clone(),
+                role: member_role,
+                joined_at: row.joined_at,
+                joined_seq: row.joined_seq,
+                name_card: row.name_card,
+                mute_until: row.mute_until,
+            };
+            groups.push((view, member));
+        }
+        Ok((total, groups))
+    }
+
+    /// A user's groups and the numbers their logs stand at, and that of his own stream: what a connection
+    /// starts from, in one statement and so of one moment.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn opening(&self, user: &UserId) -> Result<Opening, Error> {
+        let rows = sqlx::query!(
+            r#"select coalesce(u.user_seq, 0) as "user_seq!", g.group_id as "group_id?",
+                      m.role as "role?", g.seq as "seq?"
+                 from (select 1) one
+                 left join users u on u.user_id = $1
+                 left join members m on m.user_id = $1 and m.left_seq is null
+                 left join groups g on g.group_id = m.group_id and g.dismissed_at is null"#,
+            user.as_str()
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let mut opening = Opening::default();
+        for row in rows {
+            opening.user_seq = row.user_seq;
+            if let (Some(group), Some(code), Some(seq)) = (row.group_id, row.role, row.seq) {
+                opening.groups.push((GroupId::from_stored(&group), role(code)?, seq));
+            }
+        }
+        opening.groups.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(opening)
+    }
+}

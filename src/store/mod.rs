@@ -1,0 +1,227 @@
+//! All SQL of Muster, one file a table family, checked by the compiler against the committed `.sqlx`.
+//!
+//! Statements are set-based: their number does not grow with the people a call names. What the engine
+//! uses inside its transaction takes a `&mut PgConnection`; reads are single statements, each of which
+//! sees one state of the database, on a pool of their own. No statement here decides anything.
+
+pub mod applications;
+pub mod engine;
+pub mod events;
+pub mod facts;
+pub mod groups;
+pub mod members;
+pub mod upkeep;
+pub mod users;
+pub mod write;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor};
+
+use crate::model::{Error, Reason};
+
+/// The migrations, embedded.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The oldest PostgreSQL that Muster runs on, as `server_version_num`.
+const OLDEST_SERVER: i32 = 140_000;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A server of the operator's, by address.
+    Url(String),
+    /// A server on a private socket.
+    Socket {
+        /// The directory of the socket.
+        dir: std::path::PathBuf,
+        /// The role.
+        user: String,
+        /// The database.
+        database: String,
+    },
+}
+
+/// Bounds on how long a session of the engine may hold others up.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Longest wait for a lock.
+    pub lock: Duration,
+    /// Longest statement.
+    pub statement: Duration,
+    /// Longest pause inside a transaction, after which PostgreSQL ends the session: what a frozen node
+    /// costs the others.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            lock: Duration::from_secs(2),
+            statement: Duration::from_secs(20),
+            idle: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The way to the database: a pool for reads, and connections of their own for the engine's lanes.
+#[derive(Clone, Debug)]
+pub struct Store {
+    options: PgConnectOptions,
+    reads: PgPool,
+}
+
+impl Store {
+    /// Connects and makes sure that the server is new enough.
+    ///
+    /// # Errors
+    /// When the address is malformed, the server cannot be reached, or is older than PostgreSQL 14.
+    pub async fn connect(place: &Place, readers: u32) -> anyhow::Result<Self> {
+        let options = options(place)?;
+        let mut probe = PgConnection::connect_with(&options).await.map_err(|error| {
+            anyhow::anyhow!("PostgreSQL at {} cannot be reached: {error}", describe(&options))
+        })?;
+        check_version(&mut probe, &options).await?;
+        probe.close().await.ok();
+        let reads = PgPoolOptions::new()
+            .max_connections(readers)
+            .acquire_timeout(Duration::from_secs(3))
+            // The ping before each use would double the round trips; a dead connection shows itself.
+            .test_before_acquire(false)
+            .connect_lazy_with(
+                options
+                    .clone()
+                    .application_name("muster read")
+                    .options([("statement_timeout", "10s"), ("plan_cache_mode", "auto")]),
+            );
+        Ok(Self { options, reads })
+    }
+
+    /// The pool for reads.
+    pub(crate) fn reads(&self) -> &PgPool {
+        &self.reads
+    }
+
+    /// A connection for one lane of the engine, with its timeouts.
+    ///
+    /// Its statements are point lookups through arrays. Generic plans spare planning each time, and
+    /// without the other plan shapes they stay right however large the tables become.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn lane_connection(&self, patience: Patience) -> Result<PgConnection, sqlx::Error> {
+        let millis = |duration: Duration| format!("{}ms", duration.as_millis());
+        self.options
+            .clone()
+            .application_name("muster lane")
+            .options([
+                ("lock_timeout", millis(patience.lock)),
+                ("statement_timeout", millis(patience.statement)),
+                ("idle_in_transaction_session_timeout", millis(patience.idle)),
+                ("plan_cache_mode", "force_generic_plan".to_owned()),
+                ("enable_seqscan", "off".to_owned()),
+                ("enable_hashjoin", "off".to_owned()),
+                ("enable_mergejoin", "off".to_owned()),
+                ("jit", "off".to_owned()),
+            ])
+            .connect()
+            .await
+    }
+
+    /// Whether the database answers.
+    pub async fn answers(&self) -> bool {
+        let probe = async { self.reads.execute("select 1").await.is_ok() };
+        tokio::time::timeout(Duration::from_secs(2), probe).await.unwrap_or(false)
+    }
+
+    /// Applies what is missing of the migrations.
+    ///
+    /// # Errors
+    /// When one fails, or when the database was migrated by a newer Muster.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let mut connection = self.options.connect().await?;
+        MIGRATIONS.run(&mut connection).await?;
+        connection.close().await.ok();
+        Ok(())
+    }
+
+    /// Every migration: version, description, and whether it is applied.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn migrations(&self) -> anyhow::Result<Vec<(i64, String, bool)>> {
+        let mut connection = self.options.connect().await?;
+        let table = MIGRATIONS.table_name.as_ref();
+        connection.ensure_migrations_table(table).await?;
+        let applied = connection.list_applied_migrations(table).await?;
+        connection.close().await.ok();
+        Ok(MIGRATIONS
+            .iter()
+            .map(|known| {
+                let done = applied.iter().any(|one| one.version == known.version);
+                (known.version, known.description.to_string(), done)
+            })
+            .collect())
+    }
+
+    /// Closes the pool, waiting for its connections.
+    pub async fn close(&self) {
+        self.reads.close().await;
+    }
+}
+
+fn options(place: &Place) -> anyhow::Result<PgConnectOptions> {
+    let options = match place {
+        Place::Url(url) => PgConnectOptions::from_str(url)
+            .map_err(|error| anyhow::anyhow!("DATABASE_URL cannot be read: {error}"))?,
+        Place::Socket { dir, user, database } => {
+            PgConnectOptions::new_without_pgpass().socket(dir).username(user).database(database)
+        }
+    };
+    Ok(options.application_name("muster").disable_statement_logging())
+}
+
+fn describe(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(dir) => dir.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+async fn check_version(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> anyhow::Result<()> {
+    let found = sqlx::query!(
+        r#"select current_setting('server_version_num')::integer as "number!",
+                  current_setting('server_version') as "name!""#
+    )
+    .fetch_one(connection)
+    .await?;
+    if found.number < OLDEST_SERVER {
+        anyhow::bail!(
+            "the server at {} is PostgreSQL {}; Muster needs PostgreSQL 14 or newer",
+            describe(options),
+            found.name
+        );
+    }
+    Ok(())
+}
+
+/// What a failed read means to a caller.
+pub(crate) fn unavailable(error: &sqlx::Error) -> Error {
+    if matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) {
+        return Error::internal(format!("reading the database: {error}"));
+    }
+    Error::new(Reason::Unavailable, "the database does not answer; try again")
+        .retry_after(1)
+        .context(format!("reading the database: {error}"))
+}
+
+/// A number in the database that this version does not know.
+pub(crate) fn unknown_code(what: &str, code: i16) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{code} is no {what}").into())
+}

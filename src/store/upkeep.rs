@@ -1,0 +1,69 @@
+//! What happens by itself: things that are due, and things nobody needs any more.
+
+use crate::model::{Application, Error, GroupId};
+
+use super::facts::ApplicationRow;
+use super::{Store, unavailable};
+
+impl Store {
+    /// Open applications whose time is over.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn due_applications(&self, most: i64) -> Result<Vec<Application>, Error> {
+        let rows = sqlx::query_as!(
+            ApplicationRow,
+            r#"select group_id, application_id, kind, from_user, subject, approved_by, message,
+                      added_at, expires_at, state, ending, handled_by, handled_message, handled_at
+                 from applications where state = 0 and expires_at <= clock_timestamp()
+                order by expires_at limit $1"#,
+            most
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        rows.into_iter()
+            .map(|row| Application::try_from(row).map_err(|error| unavailable(&error)))
+            .collect()
+    }
+
+    /// Dismissed groups of which something is left to release.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn unreleased_groups(&self, most: i64) -> Result<Vec<GroupId>, Error> {
+        let ids = sqlx::query_scalar!(
+            "select group_id from group_releases order by since limit $1",
+            most
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        Ok(ids.iter().map(|id| GroupId::from_stored(id)).collect())
+    }
+
+    /// Forgets, in bounded steps, stored replies after their day and batches after an hour, when no
+    /// COMMIT can be in doubt any more. Returns how many rows went.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn sweep(&self) -> Result<u64, Error> {
+        let replies = sqlx::query!(
+            "delete from stored_replies where scope in (
+                 select scope from stored_replies
+                  where stored_at < clock_timestamp() - interval '25 hours' limit 10000)"
+        )
+        .execute(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let batches = sqlx::query!(
+            "delete from batches where batch_id in (
+                 select batch_id from batches
+                  where committed_at < clock_timestamp() - interval '1 hour' limit 20000)"
+        )
+        .execute(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        Ok(replies.rows_affected() + batches.rows_affected())
+    }
+}
