@@ -31,8 +31,8 @@ fn check(facts: &Facts, caller: &Caller, create: &CreateGroup) -> Result<Group, 
     }
     let traits = matrix::traits(create.group_type);
     if !traits.has_admins && create.members.iter().any(|(_, role)| manages(*role)) {
-        let text = format!("a group of type {} has no admins", create.group_type.word());
-        return Err(Error::parameter("memberList", text).into());
+        let rule = format!("names an admin; a group of type {} has none", create.group_type.word());
+        return Err(Error::parameter("memberList", rule).into());
     }
     Ok(Group {
         id: create.group.clone(),
@@ -83,6 +83,14 @@ pub(super) fn decide(
         members.push((owner.clone(), Role::Owner));
     }
     let gathered = first_members(facts, caller, create, &group)?;
+    let unknown = |outcome: &MemberOutcome| outcome.reason == Some(MemberReason::UnknownUser);
+    if create.lenient
+        && let Some(outcome) = gathered.outcomes.iter().find(|outcome| unknown(outcome))
+    {
+        // Tencent's reply has no place for a result, so that the call fails as documented (10019).
+        let text = format!("{} has no account", outcome.user);
+        return Err(Error::new(Reason::UnknownAccount, text).field("memberList").into());
+    }
     check_room(&group, members.len() + gathered.joining.len() + gathered.asked.len())?;
     members.extend(gathered.joining.into_iter().map(|user| {
         let role = create.members.iter().find(|(named, _)| *named == user);

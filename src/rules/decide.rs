@@ -7,20 +7,43 @@
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
     Application, ApplicationId, ApplicationKind, Caller, Ending, Error, Group, GroupId,
-    InviteConsent, Reason, Reply, User, UserId,
+    InviteConsent, Reason, Reply, User,
 };
 
 use super::application::{self, Wish};
 use super::facts::{Facts, GroupFacts, Stop};
 use super::limits::{check_group_limit, check_room};
 use super::matrix::{self, Action, InvitePath, Standing};
-use super::{Decision, Rows, Step, join, standing};
+use super::{Decision, Rows, Step, check_ban, standing};
 
-pub(super) fn users(facts: &Facts, subject: &UserId, from_user: &UserId) -> Rows {
+pub(super) fn users(
+    facts: &Facts,
+    caller: &Caller,
+    id: &GroupId,
+    application: ApplicationId,
+) -> Result<Rows, Stop> {
+    let open = permitted(facts, caller, id, application)?;
+    Ok(rows(facts, open))
+}
+
+pub(super) fn expire_users(
+    facts: &Facts,
+    id: &GroupId,
+    application: ApplicationId,
+) -> Result<Rows, Stop> {
+    let (_, _, found) = find(facts, id, application)?;
+    Ok(if is_due(found, facts) { rows(facts, found) } else { Rows::default() })
+}
+
+fn rows(facts: &Facts, application: &Application) -> Rows {
     let mut rows = Rows::default();
-    rows.add(subject.clone(), facts);
-    rows.lock.insert(from_user.clone());
+    rows.add(application.subject.clone(), facts);
+    rows.lock.insert(application.from_user.clone());
     rows
+}
+
+fn is_due(application: &Application, facts: &Facts) -> bool {
+    application.handled.is_none() && application.expires_at <= facts.now
 }
 
 fn find<'a>(
@@ -51,6 +74,23 @@ pub(crate) fn may_decide(
     matrix::permit(group.group_type, Action::Decide, standing)
 }
 
+/// An open application that the caller may decide.
+fn permitted<'a>(
+    facts: &'a Facts,
+    caller: &Caller,
+    id: &GroupId,
+    application: ApplicationId,
+) -> Result<&'a Application, Stop> {
+    let (group, of_group, found) = find(facts, id, application)?;
+    let standing = standing(of_group, caller)?;
+    may_decide(group, found.kind, found.subject == caller.user, standing)?;
+    if found.handled.is_some() {
+        let text = "the application was already decided or has ended";
+        return Err(Error::new(Reason::AlreadyHandled, text).into());
+    }
+    Ok(found)
+}
+
 pub(super) fn decide(
     facts: &Facts,
     caller: &Caller,
@@ -59,13 +99,7 @@ pub(super) fn decide(
     accept_it: bool,
     message: &str,
 ) -> Result<Decision, Stop> {
-    let (group, of_group, found) = find(facts, id, application)?;
-    let standing = standing(of_group, caller)?;
-    may_decide(group, found.kind, found.subject == caller.user, standing)?;
-    if found.handled.is_some() {
-        let text = "the application was already decided or has ended";
-        return Err(Error::new(Reason::AlreadyHandled, text).into());
-    }
+    let found = permitted(facts, caller, id, application)?;
     if accept_it {
         return accept(facts, caller, found, message);
     }
@@ -84,9 +118,7 @@ pub(super) fn accept(
     if open.kind != ApplicationKind::Join {
         check_inviter(group, of_group, open)?;
     }
-    if let Some(ban) = of_group.ban(&open.subject, facts.now)? {
-        return Err(join::banned(ban).into());
-    }
+    check_ban(facts, of_group, &open.subject)?;
     let subject = subject(facts, open)?;
     if matrix::traits(group.group_type).counts_towards_limit {
         check_group_limit(subject, &facts.limits)?;
@@ -160,7 +192,7 @@ pub(super) fn expire(
     application: ApplicationId,
 ) -> Result<Decision, Stop> {
     let (_, _, found) = find(facts, id, application)?;
-    if found.handled.is_some() || found.expires_at > facts.now {
+    if !is_due(found, facts) {
         return Ok(Decision::unchanged(Reply::Done));
     }
     let steps = application::close(found, Ending::Expired, None, "", facts.now);

@@ -9,7 +9,7 @@ use super::application::{self, Wish};
 use super::facts::{Facts, GroupFacts, Stop};
 use super::limits::{check_group_limit, check_room};
 use super::matrix::{self, Action};
-use super::{Decision, Rows, Step, invite, standing};
+use super::{Decision, Rows, Step, check_ban, invite, standing};
 
 /// Whether owner and admins may have to be told of an application to this group.
 pub(super) fn asks_managers(group: &Group) -> bool {
@@ -25,9 +25,7 @@ fn permitted<'a>(
     if of_group.member(&caller.user)?.is_some() {
         return Err(Error::new(Reason::AlreadyMember, "the caller is a member already").into());
     }
-    if let Some(ban) = of_group.ban(&caller.user, facts.now)? {
-        return Err(banned(ban).into());
-    }
+    check_ban(facts, of_group, &caller.user)?;
     // A group that knows no applications can still be entered on an invitation that waits for the caller.
     let invited = of_group
         .open_application(&caller.user)?
@@ -42,17 +40,6 @@ fn permitted<'a>(
         return Err(refusal.into());
     }
     Ok((group, of_group))
-}
-
-/// The refusal of somebody who is kept out.
-pub(super) fn banned(ban: &crate::model::Ban) -> Error {
-    let text = match ban.until {
-        Some(until) => {
-            format!("banned from the group until {}", crate::model::event::show_moment(until))
-        }
-        None => "banned from the group".to_owned(),
-    };
-    Error::new(Reason::Banned, text)
 }
 
 pub(super) fn users(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<Rows, Stop> {

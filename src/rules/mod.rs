@@ -25,7 +25,9 @@ pub mod user;
 
 use std::collections::BTreeSet;
 
-use crate::model::{ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId};
+use crate::model::{
+    ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId, event,
+};
 
 pub use apply::{Decision, Step};
 pub use facts::{Changes, Facts, GroupFacts, Stop};
@@ -36,6 +38,8 @@ pub use matrix::{Action, Standing};
 pub struct Needs {
     /// People whose membership, ban and open application matter.
     pub people: Vec<UserId>,
+    /// Whether those matter too who asked for the open applications of these people.
+    pub inviters: bool,
     /// Applications asked for by id.
     pub applications: Vec<ApplicationId>,
     /// Whether owner and admins matter.
@@ -89,6 +93,8 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
         },
         Operation::Join { .. } => Needs {
             people: vec![caller.clone()],
+            // Who enters on an invitation needs an inviter who may still invite.
+            inviters: true,
             managers: group.is_some_and(join::asks_managers),
             ..Needs::default()
         },
@@ -126,11 +132,13 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
         Operation::Join { group, .. } => join::users(facts, caller, group),
         Operation::Quit { group } => quit::users(facts, caller, group),
         Operation::Kick { group, users, .. } => kick::users(facts, caller, group, users),
-        Operation::Decide { subject, from_user, .. }
-        | Operation::Expire { subject, from_user, .. } => {
-            Ok(decide::users(facts, subject, from_user))
+        Operation::Decide { group, application, .. } => {
+            decide::users(facts, caller, group, *application)
         }
-        Operation::PutUser { user, .. } => user::users(facts, caller, user),
+        Operation::Expire { group, application, .. } => {
+            decide::expire_users(facts, group, *application)
+        }
+        Operation::PutUser { user, edit } => user::users(facts, caller, user, edit),
         Operation::ImportUsers { users } => user::import_rows(caller, users),
     }
 }
@@ -170,6 +178,18 @@ pub(crate) fn standing(facts: &GroupFacts, caller: &Caller) -> Result<Standing, 
         administrator: caller.administrator,
         role: facts.member(&caller.user)?.map(|member| member.role),
     })
+}
+
+/// Whether a person is not kept out.
+pub(crate) fn check_ban(facts: &Facts, of_group: &GroupFacts, user: &UserId) -> Result<(), Stop> {
+    let text = match of_group.ban(user, facts.now)? {
+        None => return Ok(()),
+        Some(ban) => match ban.until {
+            Some(until) => format!("banned from the group until {}", event::show_moment(until)),
+            None => "banned from the group".to_owned(),
+        },
+    };
+    Err(Error::new(Reason::Banned, text).into())
 }
 
 /// Whether no more people are named than one call may name.

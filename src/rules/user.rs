@@ -7,7 +7,7 @@ use crate::model::{Caller, Error, Reason, Reply, UserId};
 use super::facts::{Facts, Stop};
 use super::{Decision, Rows, Step};
 
-fn permit(caller: &Caller, user: &UserId, edit: Option<&UserEdit>) -> Result<(), Error> {
+fn permit(caller: &Caller, user: &UserId, edit: &UserEdit) -> Result<(), Error> {
     if caller.administrator {
         return Ok(());
     }
@@ -15,15 +15,20 @@ fn permit(caller: &Caller, user: &UserId, edit: Option<&UserEdit>) -> Result<(),
         let text = "only the user himself and app administrators may change an account";
         return Err(Error::new(Reason::AdministratorsOnly, text));
     }
-    if edit.is_some_and(|edit| edit.group_limit.is_some()) {
+    if edit.group_limit.is_some() {
         let text = "only app administrators may change groupLimit";
         return Err(Error::new(Reason::AdministratorsOnly, text).field("groupLimit"));
     }
     Ok(())
 }
 
-pub(super) fn users(facts: &Facts, caller: &Caller, user: &UserId) -> Result<Rows, Stop> {
-    permit(caller, user, None)?;
+pub(super) fn users(
+    facts: &Facts,
+    caller: &Caller,
+    user: &UserId,
+    edit: &UserEdit,
+) -> Result<Rows, Stop> {
+    permit(caller, user, edit)?;
     let mut rows = Rows::default();
     rows.lock.insert(user.clone());
     if caller.administrator || facts.limits.accounts == Accounts::Open {
@@ -38,7 +43,7 @@ pub(super) fn decide(
     id: &UserId,
     edit: &UserEdit,
 ) -> Result<Decision, Stop> {
-    permit(caller, id, Some(edit))?;
+    permit(caller, id, edit)?;
     match facts.user(id)? {
         Some(user) if user.deleted_at.is_none() => Ok(Decision {
             reply: Reply::Done,

@@ -1,6 +1,8 @@
-//! Reading the logs.
+//! Reading the logs, and where a connection starts in them.
 
-use crate::model::{Error, EventKind, GroupId, LogEntry, Moment, StreamKey, UserId};
+use std::collections::BTreeMap;
+
+use crate::model::{Error, EventKind, GroupId, LogEntry, Moment, Role, StreamKey, UserId};
 
 use super::{Store, unavailable, unknown_code};
 
@@ -9,6 +11,36 @@ struct EventRow {
     kind: i16,
     at: Moment,
     frame: String,
+}
+
+/// What a connection starts from: one state of the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The epoch of the logs.
+    pub epoch: String,
+    /// The number of the newest event of the user's own stream.
+    pub user_seq: i64,
+    /// The oldest that the stream still holds.
+    pub user_oldest: Option<i64>,
+    /// His memberships, in byte order of the groups.
+    pub groups: Vec<SnapshotGroup>,
+}
+
+/// A user's present or last membership of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotGroup {
+    /// The group.
+    pub group: GroupId,
+    /// His role.
+    pub role: Role,
+    /// The event that made him a member.
+    pub joined_seq: i64,
+    /// The event that ended it; the dismissal if the group is gone.
+    pub left_seq: Option<i64>,
+    /// The number of the log's newest event.
+    pub head: i64,
+    /// The oldest that the log still holds.
+    pub oldest: Option<i64>,
 }
 
 impl EventRow {
@@ -95,6 +127,71 @@ impl Store {
         .map_err(|error| unavailable(&error))
     }
 
+    /// What a connection of a user starts from, in one statement and so of one moment: his memberships, and
+    /// of the groups that are asked for also those that have ended. The oldest events are only looked up
+    /// for a client that resumes.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn snapshot(
+        &self,
+        user: &UserId,
+        asked: Option<&BTreeMap<GroupId, i64>>,
+    ) -> Result<Snapshot, Error> {
+        let names: Vec<&str> = asked.into_iter().flatten().map(|(id, _)| id.as_str()).collect();
+        let rows = sqlx::query!(
+            r#"with mine as (
+                   select group_id, role, joined_seq, left_seq from members
+                    where user_id = $1 and left_seq is null
+                   union all
+                   select group_id, role, joined_seq, left_seq from members
+                    where user_id = $1 and group_id = any($2::text[]) and left_seq is not null)
+               select i.epoch, s.system_identifier as "system!", c.timeline_id as "timeline!",
+                      coalesce(u.user_seq, 0) as "user_seq!",
+                      (select min(e.seq) from user_events e
+                        where $3::boolean and e.user_id = $1) as user_oldest,
+                      g.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
+                      coalesce(m.left_seq, case when g.dismissed_at is not null then g.seq end)
+                          as left_seq,
+                      g.seq as "head?",
+                      (select min(e.seq) from group_events e
+                        where $3::boolean and e.group_id = g.group_id) as oldest
+                 from instance i
+                cross join pg_control_system() s
+                cross join pg_control_checkpoint() c
+                 left join users u on u.user_id = $1
+                 left join mine m on true
+                 left join groups g on g.group_id = m.group_id
+                order by g.group_id"#,
+            user.as_str(),
+            &names as &[&str],
+            asked.is_some()
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let mut snapshot = Snapshot::default();
+        for row in rows {
+            snapshot.epoch = epoch(row.epoch, row.system, row.timeline);
+            snapshot.user_seq = row.user_seq;
+            snapshot.user_oldest = row.user_oldest;
+            if let (Some(group), Some(code), Some(joined_seq), Some(head)) =
+                (row.group_id, row.role, row.joined_seq, row.head)
+            {
+                snapshot.groups.push(SnapshotGroup {
+                    group: GroupId::from_stored(&group),
+                    role: Role::from_code(code)
+                        .ok_or_else(|| unavailable(&unknown_code("role", code)))?,
+                    joined_seq,
+                    left_seq: row.left_seq,
+                    head,
+                    oldest: row.oldest,
+                });
+            }
+        }
+        Ok(snapshot)
+    }
+
     /// The epoch of the logs: the stored one joined with the server's identity and timeline, so that a
     /// restored or promoted database has another.
     ///
@@ -108,6 +205,10 @@ impl Store {
         .fetch_one(self.reads())
         .await
         .map_err(|error| unavailable(&error))?;
-        Ok(format!("{}-{:x}-{}", row.epoch.simple(), row.system, row.timeline))
+        Ok(epoch(row.epoch, row.system, row.timeline))
     }
+}
+
+fn epoch(stored: uuid::Uuid, system: i64, timeline: i32) -> String {
+    format!("{}-{system:x}-{timeline}", stored.simple())
 }

@@ -21,25 +21,26 @@ pub struct GroupView {
     pub joined_seq: Option<i64>,
 }
 
-struct ViewRow {
-    group_id: String,
-    group_type: i16,
-    owner_id: Option<String>,
-    join_option: i16,
-    invite_option: i16,
-    max_members: Option<i32>,
-    member_count: i32,
-    pending_count: i32,
-    seq: i64,
-    created_at: Moment,
-    dismissed_at: Option<Moment>,
-    name: String,
-    introduction: String,
-    notification: String,
-    face_url: String,
-    changed_at: Moment,
-    role: Option<i16>,
-    joined_seq: Option<i64>,
+/// The columns of a view.
+pub(super) struct ViewRow {
+    pub(super) group_id: String,
+    pub(super) group_type: i16,
+    pub(super) owner_id: Option<String>,
+    pub(super) join_option: i16,
+    pub(super) invite_option: i16,
+    pub(super) max_members: Option<i32>,
+    pub(super) member_count: i32,
+    pub(super) pending_count: i32,
+    pub(super) seq: i64,
+    pub(super) created_at: Moment,
+    pub(super) dismissed_at: Option<Moment>,
+    pub(super) name: String,
+    pub(super) introduction: String,
+    pub(super) notification: String,
+    pub(super) face_url: String,
+    pub(super) changed_at: Moment,
+    pub(super) role: Option<i16>,
+    pub(super) joined_seq: Option<i64>,
 }
 
 impl TryFrom<ViewRow> for GroupView {

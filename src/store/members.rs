@@ -1,10 +1,8 @@
 //! Reading memberships: of a group, and of a user.
 
-use crate::model::{
-    Error, Group, GroupId, GroupType, InviteOption, JoinOption, Moment, Profile, Role, UserId,
-};
+use crate::model::{Error, GroupId, GroupType, Moment, Role, UserId};
 
-use super::groups::GroupView;
+use super::groups::{GroupView, ViewRow};
 use super::{Store, unavailable, unknown_code};
 
 /// A member as lists show him.
@@ -109,11 +107,55 @@ impl Store {
         Ok(Some((seq, members)))
     }
 
+    /// A page of a group's members who have one of these roles, in byte order of their ids; none when
+    /// there is no such group.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn members_in_roles(
+        &self,
+        group: &GroupId,
+        roles: &[Role],
+        after: Option<&UserId>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<MemberView>, Error> {
+        let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
+        let rows = sqlx::query!(
+            "select m.user_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until
+               from members m
+              where m.group_id = $1 and m.left_seq is null and m.role = any($2::smallint[])
+                and ($3::text is null or m.user_id > $3)
+              order by m.user_id offset $4 limit $5",
+            group.as_str(),
+            &codes,
+            after.map(UserId::as_str) as Option<&str>,
+            offset,
+            limit
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(MemberView {
+                    user: UserId::from_stored(&row.user_id),
+                    role: role(row.role)?,
+                    joined_at: row.joined_at,
+                    joined_seq: row.joined_seq,
+                    name_card: row.name_card,
+                    mute_until: row.mute_until,
+                })
+            })
+            .collect()
+    }
+
     /// A page of a user's groups in byte order of their ids, and how many there are in all. `types`
     /// leaves out groups of other types.
     ///
     /// # Errors
     /// [`crate::model::Reason::Unavailable`] while the database is away.
+    #[expect(clippy::too_many_lines, reason = "two statements and their columns")]
     pub async fn groups_of(
         &self,
         user: &UserId,
@@ -156,35 +198,28 @@ impl Store {
         .map_err(|error| unavailable(&error))?;
         let mut groups = Vec::with_capacity(rows.len());
         for row in rows {
-            let bad = |what, code| unavailable(&unknown_code(what, code));
             let member_role = role(row.role)?;
-            let view = GroupView {
-                group: Group {
-                    id: GroupId::from_stored(&row.group_id),
-                    group_type: GroupType::from_code(row.group_type)
-                        .ok_or_else(|| bad("group type", row.group_type))?,
-                    owner: row.owner_id.as_deref().map(UserId::from_stored),
-                    join_option: JoinOption::from_code(row.join_option)
-                        .ok_or_else(|| bad("join option", row.join_option))?,
-                    invite_option: InviteOption::from_code(row.invite_option)
-                        .ok_or_else(|| bad("invite option", row.invite_option))?,
-                    max_members: row.max_members,
-                    member_count: row.member_count,
-                    pending_count: row.pending_count,
-                    seq: row.seq,
-                    created_at: row.created_at,
-                    dismissed_at: None,
-                },
-                profile: Profile {
-                    name: row.name,
-                    introduction: row.introduction,
-                    notification: row.notification,
-                    face_url: row.face_url,
-                },
+            let view = ViewRow {
+                group_id: row.group_id,
+                group_type: row.group_type,
+                owner_id: row.owner_id,
+                join_option: row.join_option,
+                invite_option: row.invite_option,
+                max_members: row.max_members,
+                member_count: row.member_count,
+                pending_count: row.pending_count,
+                seq: row.seq,
+                created_at: row.created_at,
+                dismissed_at: None,
+                name: row.name,
+                introduction: row.introduction,
+                notification: row.notification,
+                face_url: row.face_url,
                 changed_at: row.changed_at,
-                role: Some(member_role),
+                role: Some(row.role),
                 joined_seq: Some(row.joined_seq),
             };
+            let view = GroupView::try_from(view).map_err(|error| unavailable(&error))?;
             let member = MemberView {
                 user: user.clone(),
                 role: member_role,

@@ -9,12 +9,14 @@ pub mod engine;
 pub mod events;
 pub mod facts;
 pub mod groups;
+pub mod locks;
 pub mod members;
 pub mod upkeep;
 pub mod users;
 pub mod write;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
@@ -38,6 +40,8 @@ pub enum Place {
     Socket {
         /// The directory of the socket.
         dir: std::path::PathBuf,
+        /// The number in the socket's file name.
+        port: u16,
         /// The role.
         user: String,
         /// The database.
@@ -70,7 +74,8 @@ impl Default for Patience {
 /// The way to the database: a pool for reads, and connections of their own for the engine's lanes.
 #[derive(Clone, Debug)]
 pub struct Store {
-    options: PgConnectOptions,
+    /// Shared: every request clones the store.
+    options: Arc<PgConnectOptions>,
     reads: PgPool,
 }
 
@@ -89,15 +94,24 @@ impl Store {
         let reads = PgPoolOptions::new()
             .max_connections(readers)
             .acquire_timeout(Duration::from_secs(3))
-            // The ping before each use would double the round trips; a dead connection shows itself.
+            // A ping before each use would double the round trips. One that was idle is asked whether it
+            // still lives, so that reads go on by themselves after a restart of the database.
             .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > Duration::from_secs(1) {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(
                 options
                     .clone()
                     .application_name("muster read")
-                    .options([("statement_timeout", "10s"), ("plan_cache_mode", "auto")]),
+                    .options([("statement_timeout", "10s")]),
             );
-        Ok(Self { options, reads })
+        Ok(Self { options: Arc::new(options), reads })
     }
 
     /// The pool for reads.
@@ -114,8 +128,7 @@ impl Store {
     /// When the server cannot be reached.
     pub async fn lane_connection(&self, patience: Patience) -> Result<PgConnection, sqlx::Error> {
         let millis = |duration: Duration| format!("{}ms", duration.as_millis());
-        self.options
-            .clone()
+        PgConnectOptions::clone(&self.options)
             .application_name("muster lane")
             .options([
                 ("lock_timeout", millis(patience.lock)),
@@ -177,11 +190,17 @@ fn options(place: &Place) -> anyhow::Result<PgConnectOptions> {
     let options = match place {
         Place::Url(url) => PgConnectOptions::from_str(url)
             .map_err(|error| anyhow::anyhow!("DATABASE_URL cannot be read: {error}"))?,
-        Place::Socket { dir, user, database } => {
-            PgConnectOptions::new_without_pgpass().socket(dir).username(user).database(database)
-        }
+        Place::Socket { dir, port, user, database } => PgConnectOptions::new_without_pgpass()
+            .socket(dir)
+            .port(*port)
+            .username(user)
+            .database(database),
     };
-    Ok(options.application_name("muster").disable_statement_logging())
+    Ok(options
+        .application_name("muster")
+        // "already exists, skipping" of a second start is no news.
+        .options([("client_min_messages", "warning")])
+        .disable_statement_logging())
 }
 
 fn describe(options: &PgConnectOptions) -> String {

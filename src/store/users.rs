@@ -19,8 +19,24 @@ pub struct Account {
     pub group_limit: Option<i32>,
     /// In how many groups he is that count towards the limit.
     pub group_count: i32,
-    /// When the account was made.
-    pub created_at: Moment,
+    /// When the account was made; `None` while nothing was written about it.
+    pub created_at: Option<Moment>,
+}
+
+impl Account {
+    /// An account of which nothing was written yet.
+    #[must_use]
+    pub fn unwritten(id: UserId) -> Self {
+        Self {
+            id,
+            nick_name: String::new(),
+            face_url: String::new(),
+            invite_consent: InviteConsent::Auto,
+            group_limit: None,
+            group_count: 0,
+            created_at: None,
+        }
+    }
 }
 
 impl Store {
@@ -48,7 +64,7 @@ impl Store {
                         .ok_or_else(|| unavailable(&unknown_code("consent", row.invite_consent)))?,
                     group_limit: row.group_limit,
                     group_count: row.group_count,
-                    created_at: row.created_at,
+                    created_at: Some(row.created_at),
                 })
             })
             .collect()

@@ -1,0 +1,157 @@
+//! The life of an open connection: events out, signs of life in.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::socket::Socket;
+use super::{Connection, FRAME_BYTES, Gate, Incoming, Outgoing, Pass, Timing, Transport};
+use crate::delivery::cause::Cause;
+use crate::delivery::hub::Line;
+use crate::delivery::mailbox::Item;
+use crate::delivery::wire::{self, PONG, Said};
+use crate::model::{Moment, Reason};
+
+/// Most frames with one flush.
+const BATCH_FRAMES: usize = 64;
+/// About how many bytes.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Longest wait for the end of a credential before the clock is asked again.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
+/// Serves an open connection to its end.
+pub(super) async fn live<G: Gate, T: Transport>(
+    connection: &Connection<G>,
+    socket: &mut Socket<T>,
+    line: &Line,
+    pass: Pass,
+) -> Cause {
+    let mut live = Live { connection, line, pass, next_ping: first_ping(connection.timing) };
+    loop {
+        if let Err(cause) = live.turn(socket).await {
+            return cause;
+        }
+    }
+}
+
+struct Live<'a, G> {
+    connection: &'a Connection<G>,
+    line: &'a Line,
+    pass: Pass,
+    next_ping: Instant,
+}
+
+/// The first ping comes at a random moment, so that those who came together are not pinged together.
+fn first_ping(timing: Timing) -> Instant {
+    Instant::now() + rand::random_range(timing.heartbeat / 4..=timing.heartbeat)
+}
+
+impl<G: Gate> Live<'_, G> {
+    /// Waits for whatever happens first, and reacts.
+    async fn turn<T: Transport>(&mut self, socket: &mut Socket<T>) -> Result<(), Cause> {
+        let silence = socket.heard() + self.connection.timing.silence;
+        let wake = self.next_ping.min(silence).min(self.credential_ends());
+        tokio::select! {
+            () = self.connection.hub.stopping().cancelled() => {
+                while self.write(socket).await? {}
+                Err(Cause::Stopping)
+            }
+            () = self.line.mailbox().filled() => self.write(socket).await.map(drop),
+            frame = socket.receive() => self.hear(socket, frame?).await,
+            () = sleep_until(wake) => self.look_at_the_clock(socket).await,
+        }
+    }
+
+    /// Writes what waits. False when nothing did.
+    async fn write<T: Transport>(&mut self, socket: &mut Socket<T>) -> Result<bool, Cause> {
+        let items = self.line.mailbox().take(BATCH_FRAMES, BATCH_BYTES)?;
+        if items.is_empty() {
+            return Ok(false);
+        }
+        let mut marks = 0;
+        let frames = items.into_iter().filter_map(|item| match item {
+            Item::Frame(frame) => Some(Outgoing::Text(frame)),
+            Item::Mark => {
+                marks += 1;
+                None
+            }
+        });
+        socket.send(frames).await?;
+        for _ in 0..marks {
+            self.line.drained();
+        }
+        Ok(true)
+    }
+
+    async fn hear<T: Transport>(
+        &mut self,
+        socket: &mut Socket<T>,
+        frame: Incoming,
+    ) -> Result<(), Cause> {
+        let text = match frame {
+            Incoming::Text(text) => text,
+            Incoming::Binary => return Err(Cause::Protocol("binary frames are not used".into())),
+            Incoming::Signal | Incoming::Close => return Ok(()),
+        };
+        if text.len() > FRAME_BYTES {
+            let why = format!("a frame has {} bytes, at most {FRAME_BYTES} are taken", text.len());
+            return Err(Cause::Protocol(why));
+        }
+        match wire::read(&text).map_err(Cause::Protocol)? {
+            Said::Hello(_) => Err(Cause::Protocol("hello came a second time".into())),
+            Said::Ping => socket.send([Outgoing::Text(PONG.into())]).await,
+            Said::Pong => Ok(()),
+            Said::Auth(auth) => self.renew(&auth.token).await,
+        }
+    }
+
+    /// Takes a fresh credential of the same user.
+    async fn renew(&mut self, token: &str) -> Result<(), Cause> {
+        let checking = self.connection.gate.check(token);
+        match timeout(self.connection.timing.opening, checking).await {
+            Ok(Ok(fresh)) if fresh.user == self.pass.user => {
+                self.pass.until = self.pass.until.max(fresh.until);
+                Ok(())
+            }
+            Ok(Ok(_)) => Err(Cause::Credential("the fresh credential is another user's".into())),
+            Ok(Err(error)) if error.reason == Reason::Unavailable => self.keep(),
+            Ok(Err(error)) => Err(Cause::Credential(error.text)),
+            Err(_) => self.keep(),
+        }
+    }
+
+    /// The fresh credential cannot be checked at the moment: the one before holds until it ends.
+    fn keep(&self) -> Result<(), Cause> {
+        tracing::warn!(user = %self.pass.user, "a fresh credential could not be checked");
+        Ok(())
+    }
+
+    /// When to look whether the credential has ended.
+    fn credential_ends(&self) -> Instant {
+        Instant::now() + left(self.pass.until).min(LONGEST_WAIT)
+    }
+
+    async fn look_at_the_clock<T: Transport>(
+        &mut self,
+        socket: &mut Socket<T>,
+    ) -> Result<(), Cause> {
+        let now = Instant::now();
+        if left(self.pass.until).is_zero() {
+            return Err(Cause::Credential("the credential has ended".into()));
+        }
+        if now >= socket.heard() + self.connection.timing.silence {
+            return Err(Cause::Silent);
+        }
+        if now >= self.next_ping {
+            let heartbeat = self.connection.timing.heartbeat;
+            self.next_ping = now + rand::random_range(heartbeat * 9 / 10..=heartbeat);
+            socket.send([Outgoing::Ping]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How long it is until this moment.
+fn left(until: Moment) -> Duration {
+    (until - chrono::Utc::now()).to_std().unwrap_or_default()
+}

@@ -1,0 +1,530 @@
+//! The router in bad weather: entries are lost, repeated and reordered, the log answers late, and
+//! connections open, resume and end at any moment in between. Whatever happens, each connection gets
+//! exactly the entries of its user's memberships from its start on, in order, and becomes ready.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::{Bounds, ConnId, Effect, Origin, Read, Router, Start};
+use crate::model::{Ends, EventKind, GroupId, LogEntry, Moment, StreamKey, UserId};
+
+const GROUPS: u8 = 3;
+const USERS: u8 = 4;
+/// So many entries the log gives at once.
+const CHUNK: usize = 2;
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// A change in a group: who is in changes sides, or nothing but a number happens.
+    Change {
+        group: u8,
+        users: u8,
+        ends_all: bool,
+    },
+    /// Something in a user's own stream.
+    Note {
+        user: u8,
+    },
+    /// An entry on its way arrives.
+    Deliver {
+        which: usize,
+    },
+    /// It arrives, and will again.
+    Repeat {
+        which: usize,
+    },
+    /// It does not, until the log is compared at the end.
+    Lose {
+        which: usize,
+    },
+    /// An old one comes again.
+    Echo {
+        group: u8,
+        which: usize,
+    },
+    Connect {
+        user: u8,
+        resume: u8,
+    },
+    Step {
+        which: usize,
+    },
+    Answer {
+        which: usize,
+    },
+    Drain {
+        which: usize,
+    },
+    Hangup {
+        which: usize,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let which = || any::<prop::sample::Index>().prop_map(|index| index.index(1 << 20));
+    prop_oneof![
+        8 => (0..GROUPS, 0..1_u8 << USERS, prop::bool::weighted(0.02))
+            .prop_map(|(group, users, ends_all)| Op::Change { group, users, ends_all }),
+        1 => (0..USERS).prop_map(|user| Op::Note { user }),
+        8 => which().prop_map(|which| Op::Deliver { which }),
+        2 => which().prop_map(|which| Op::Repeat { which }),
+        1 => which().prop_map(|which| Op::Lose { which }),
+        1 => (0..GROUPS, which()).prop_map(|(group, which)| Op::Echo { group, which }),
+        2 => (0..USERS, 0..6_u8).prop_map(|(user, resume)| Op::Connect { user, resume }),
+        8 => which().prop_map(|which| Op::Step { which }),
+        4 => which().prop_map(|which| Op::Answer { which }),
+        3 => which().prop_map(|which| Op::Drain { which }),
+        1 => which().prop_map(|which| Op::Hangup { which }),
+    ]
+}
+
+fn user(number: u8) -> UserId {
+    UserId::from_stored(&format!("u{number}"))
+}
+
+fn group(number: u8) -> StreamKey {
+    StreamKey::Group(GroupId::from_stored(&format!("g{number}")))
+}
+
+#[derive(Debug)]
+enum Stage {
+    Registered,
+    Knows(Vec<Start>, BTreeMap<StreamKey, i64>),
+    Covered(Vec<Start>, BTreeMap<StreamKey, i64>),
+    Open,
+    Gone,
+}
+
+#[derive(Debug)]
+struct Client {
+    user: UserId,
+    resume: i64,
+    stage: Stage,
+    covered: BTreeSet<StreamKey>,
+    starts: Vec<Start>,
+    heads: BTreeMap<StreamKey, i64>,
+    got: BTreeMap<StreamKey, Vec<i64>>,
+    marked: bool,
+    ready: bool,
+}
+
+/// The database, the bus, and the clients.
+struct World {
+    router: Router,
+    logs: HashMap<StreamKey, Vec<Arc<LogEntry>>>,
+    calm: bool,
+    flying: Vec<Arc<LogEntry>>,
+    lost: Vec<Arc<LogEntry>>,
+    reads: Vec<Read>,
+    clients: Vec<Client>,
+    texts: HashMap<Vec<u8>, (StreamKey, i64)>,
+}
+
+/// The memberships of a user in a log: first and last entry; no last entry while he is a member.
+fn memberships(log: &[Arc<LogEntry>], user: &UserId) -> Vec<(i64, Option<i64>)> {
+    let mut found: Vec<(i64, Option<i64>)> = Vec::new();
+    for entry in log {
+        let inside = found.last().is_some_and(|(_, end)| end.is_none());
+        if inside && entry.ends.includes(user) {
+            if let Some(last) = found.last_mut() {
+                last.1 = Some(entry.seq);
+            }
+        } else if !inside && entry.starts.contains(user) {
+            found.push((entry.seq, None));
+        }
+    }
+    found
+}
+
+impl World {
+    fn new(bounds: Bounds, calm: bool) -> Self {
+        Self {
+            router: Router::with(bounds),
+            logs: HashMap::new(),
+            calm,
+            flying: Vec::new(),
+            lost: Vec::new(),
+            reads: Vec::new(),
+            clients: Vec::new(),
+            texts: HashMap::new(),
+        }
+    }
+
+    fn log(&self, key: &StreamKey) -> &[Arc<LogEntry>] {
+        self.logs.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    fn head(&self, key: &StreamKey) -> i64 {
+        i64::try_from(self.log(key).len()).expect("short")
+    }
+
+    fn append(&mut self, stream: StreamKey, starts: Vec<UserId>, ends: Ends) {
+        let seq = self.head(&stream) + 1;
+        let frame: Arc<str> = format!("{stream:?} {seq}").into();
+        self.texts.insert(frame.as_bytes().to_vec(), (stream.clone(), seq));
+        let entry = Arc::new(LogEntry {
+            stream: stream.clone(),
+            seq,
+            at: Moment::UNIX_EPOCH,
+            kind: EventKind::onMemberInvited,
+            starts,
+            ends,
+            frame,
+        });
+        self.logs.entry(stream).or_default().push(entry.clone());
+        self.flying.push(entry);
+    }
+
+    fn change(&mut self, key: StreamKey, users: u8, ends_all: bool) {
+        if self.log(&key).last().is_some_and(|entry| entry.ends == Ends::Everybody) {
+            return;
+        }
+        if ends_all {
+            return self.append(key, Vec::new(), Ends::Everybody);
+        }
+        let named: Vec<UserId> = (0..USERS).filter(|bit| users >> bit & 1 == 1).map(user).collect();
+        let member = |who: &UserId| {
+            memberships(self.log(&key), who).last().is_some_and(|(_, end)| end.is_none())
+        };
+        let inside = named.first().is_some_and(member);
+        let same: Vec<UserId> = named.into_iter().filter(|who| member(who) == inside).collect();
+        if inside {
+            self.append(key, Vec::new(), Ends::Users(same));
+        } else {
+            self.append(key, same, Ends::Users(Vec::new()));
+        }
+    }
+
+    /// What the database says to a connection that opens.
+    fn snapshot(&self, client: &Client) -> (Vec<Start>, BTreeMap<StreamKey, i64>) {
+        let mut starts = Vec::new();
+        let mut heads = BTreeMap::new();
+        for number in 0..GROUPS {
+            let stream = group(number);
+            let head = self.head(&stream);
+            heads.insert(stream.clone(), head);
+            match memberships(self.log(&stream), &client.user).last() {
+                Some((joined, None)) => {
+                    let from = (head - client.resume).max(joined - 1);
+                    starts.push(Start { stream, from, until: head, head });
+                }
+                Some((joined, Some(left))) if client.resume > 2 => {
+                    let from = (left - client.resume).max(joined - 1);
+                    starts.push(Start { stream, from, until: *left, head });
+                }
+                _ => {}
+            }
+        }
+        let stream = StreamKey::User(client.user.clone());
+        let head = self.head(&stream);
+        heads.insert(stream.clone(), head);
+        starts.push(Start { stream, from: (head - client.resume).max(0), until: head, head });
+        (starts, heads)
+    }
+
+    fn connect(&mut self, user: UserId, resume: u8) {
+        let id = ConnId(self.clients.len() as u64);
+        self.router.register(id, user.clone());
+        self.clients.push(Client {
+            user,
+            resume: i64::from(resume),
+            stage: Stage::Registered,
+            covered: BTreeSet::new(),
+            starts: Vec::new(),
+            heads: BTreeMap::new(),
+            got: BTreeMap::new(),
+            marked: false,
+            ready: false,
+        });
+    }
+
+    /// Takes one step of opening. False when there is none left.
+    fn step(&mut self, which: usize) -> bool {
+        let id = ConnId(which as u64);
+        let next = match std::mem::replace(&mut self.clients[which].stage, Stage::Gone) {
+            Stage::Registered => {
+                let (starts, heads) = self.snapshot(&self.clients[which]);
+                Stage::Knows(starts, heads)
+            }
+            Stage::Knows(starts, heads) => {
+                let covered = &mut self.clients[which].covered;
+                let missing: Vec<StreamKey> = starts
+                    .iter()
+                    .map(|start| start.stream.clone())
+                    .filter(|key| covered.insert(key.clone()))
+                    .collect();
+                if !missing.is_empty() && self.router.interest(id, &missing) {
+                    Stage::Registered
+                } else {
+                    Stage::Covered(starts, heads)
+                }
+            }
+            Stage::Covered(starts, heads) => {
+                let client = &mut self.clients[which];
+                client.stage = Stage::Open;
+                client.starts.clone_from(&starts);
+                client.heads = heads;
+                let effects = self.router.open(id, &starts);
+                self.carry_out(effects);
+                return true;
+            }
+            done @ (Stage::Open | Stage::Gone) => {
+                self.clients[which].stage = done;
+                return false;
+            }
+        };
+        self.clients[which].stage = next;
+        true
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { to, frame } => {
+                    let (stream, seq) = self.texts[&frame.into_bytes().to_vec()].clone();
+                    for id in to {
+                        let client = &mut self.clients[usize::try_from(id.0).expect("small")];
+                        assert!(matches!(client.stage, Stage::Open), "sent to {client:?}");
+                        client.got.entry(stream.clone()).or_default().push(seq);
+                    }
+                }
+                Effect::Mark(id) => {
+                    let client = &mut self.clients[usize::try_from(id.0).expect("small")];
+                    assert!(!client.marked, "one mark at a time");
+                    client.marked = true;
+                }
+                Effect::Ready(id) => {
+                    let client = &mut self.clients[usize::try_from(id.0).expect("small")];
+                    assert!(!client.ready, "ready once");
+                    client.ready = true;
+                    for start in &client.starts {
+                        let got = client.got.get(&start.stream).and_then(|got| got.last());
+                        let at = got.copied().unwrap_or(start.from).max(start.from);
+                        assert!(at >= start.until, "ready too early: {start:?} at {at}");
+                    }
+                }
+                Effect::Read(read) => self.reads.push(read),
+                Effect::Close(id) => panic!("{id:?} was closed, but the log has everything"),
+            }
+        }
+    }
+
+    fn answer(&mut self, which: usize) {
+        let read = self.reads.swap_remove(which);
+        let wanted = |entry: &&Arc<LogEntry>| entry.seq > read.after && entry.seq <= read.through;
+        let found: Vec<_> =
+            self.log(&read.stream).iter().filter(wanted).take(CHUNK).cloned().collect();
+        let more = found.len() == CHUNK;
+        let effects = self.router.fetched(&read, found, more);
+        self.carry_out(effects);
+    }
+
+    fn deliver(&mut self, entry: &Arc<LogEntry>) {
+        let origin = if self.calm { Origin::Here } else { Origin::Elsewhere };
+        let effects = self.router.committed(std::slice::from_ref(entry), origin);
+        self.carry_out(effects);
+    }
+
+    /// Lets a client have written everything. False when nobody asked.
+    fn drain(&mut self, which: usize) -> bool {
+        let marked = std::mem::take(&mut self.clients[which].marked);
+        if marked {
+            let effects = self.router.drained(ConnId(which as u64));
+            self.carry_out(effects);
+        }
+        marked
+    }
+
+    fn apply(&mut self, op: Op) {
+        let pick = |which: usize, len: usize| (len > 0).then(|| which % len);
+        let flying = self.flying.len();
+        let clients = self.clients.len();
+        match op {
+            Op::Change { group: number, users, ends_all } => {
+                self.change(group(number), users, ends_all);
+            }
+            Op::Note { user: number } => {
+                self.append(StreamKey::User(user(number)), Vec::new(), Ends::Users(Vec::new()));
+            }
+            Op::Deliver { which } => {
+                if let Some(which) = pick(if self.calm { 0 } else { which }, flying) {
+                    let entry = self.flying.remove(which);
+                    self.deliver(&entry);
+                }
+            }
+            Op::Repeat { which } if !self.calm => {
+                if let Some(which) = pick(which, flying) {
+                    let entry = self.flying[which].clone();
+                    self.deliver(&entry);
+                }
+            }
+            Op::Lose { which } if !self.calm => {
+                if let Some(which) = pick(which, flying) {
+                    self.lost.push(self.flying.remove(which));
+                }
+            }
+            Op::Echo { group: number, which } if !self.calm => {
+                let log = self.log(&group(number));
+                if let Some(entry) = pick(which, log.len()).map(|which| log[which].clone()) {
+                    self.deliver(&entry);
+                }
+            }
+            Op::Repeat { .. } | Op::Lose { .. } | Op::Echo { .. } => {}
+            Op::Connect { user: number, resume } => self.connect(user(number), resume),
+            Op::Step { which } => {
+                if let Some(which) = pick(which, clients) {
+                    self.step(which);
+                }
+            }
+            Op::Answer { which } => {
+                if let Some(which) = pick(which, self.reads.len()) {
+                    self.answer(which);
+                }
+            }
+            Op::Drain { which } => {
+                if let Some(which) = pick(which, clients) {
+                    self.drain(which);
+                }
+            }
+            Op::Hangup { which } => {
+                if let Some(which) = pick(which, clients) {
+                    self.clients[which].stage = Stage::Gone;
+                    self.router.unregister(ConnId(which as u64));
+                }
+            }
+        }
+    }
+
+    /// Lets everything that is under way come to its end.
+    fn calm_down(&mut self) {
+        self.flying.append(&mut self.lost);
+        while !self.flying.is_empty() {
+            let entry = self.flying.remove(0);
+            self.deliver(&entry);
+        }
+        for _ in 0..100_000 {
+            let mut busy = false;
+            if !self.reads.is_empty() {
+                self.answer(0);
+                busy = true;
+            }
+            for which in 0..self.clients.len() {
+                busy |= self.drain(which) | self.step(which);
+            }
+            if !busy {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
+    }
+
+    fn check(&self) {
+        for client in self.clients.iter().filter(|client| matches!(client.stage, Stage::Open)) {
+            assert!(client.ready, "not ready: {client:?}");
+            for key in client.heads.keys() {
+                self.check_stream(client, key);
+            }
+        }
+    }
+
+    fn check_stream(&self, client: &Client, key: &StreamKey) {
+        let head = client.heads[key];
+        let start = client.starts.iter().find(|start| start.stream == *key);
+        let mine = memberships(self.log(key), &client.user);
+        let personal = matches!(key, StreamKey::User(_));
+        let expected: Vec<i64> = (1..=self.head(key))
+            .filter(|seq| {
+                let member = personal
+                    || mine
+                        .iter()
+                        .any(|(first, last)| first <= seq && last.is_none_or(|last| *seq <= last));
+                member && start.map_or(*seq > head, |start| *seq > start.from)
+            })
+            .collect();
+        let from = start.map_or(head, |start| start.from);
+        // In a group that was new to it, what it hears of first may be a later membership than the first.
+        let first = client.got.get(key).into_iter().flatten().find(|seq| **seq > head);
+        let expected = match (start, first) {
+            (None, Some(first)) if !self.calm => {
+                expected.into_iter().filter(|seq| seq >= first).collect()
+            }
+            _ => expected,
+        };
+        let mut got: Vec<i64> = Vec::new();
+        let mut stale = BTreeSet::new();
+        for seq in client.got.get(key).into_iter().flatten() {
+            if *seq <= from {
+                stale.insert(*seq);
+            } else if got.last().is_none_or(|last| last < seq) {
+                got.push(*seq);
+            }
+        }
+        assert_eq!(got, expected, "{key:?} of {client:?}");
+        // An old start may come again after everything; then the whole of that membership does.
+        for (first, last) in &mine {
+            if stale.contains(first) {
+                let last = last.expect("the current membership is no old one");
+                assert!(
+                    (*first..=last).all(|seq| stale.remove(&seq)),
+                    "a piece of {first}..{last}"
+                );
+            }
+        }
+        assert!(stale.is_empty(), "{stale:?} of {key:?} to {client:?}");
+    }
+
+    fn hang_up_all(&mut self) {
+        for which in 0..self.clients.len() {
+            self.router.unregister(ConnId(which as u64));
+        }
+        assert_eq!(self.router.streams(), 0, "nothing is kept for nobody");
+    }
+}
+
+fn run(ops: Vec<Op>, bounds: Bounds, calm: bool) {
+    let mut world = World::new(bounds, calm);
+    for op in ops {
+        world.apply(op);
+    }
+    world.calm_down();
+    world.check();
+    world.hang_up_all();
+}
+
+/// Everything so small that every bound is met all the time.
+const NARROW: Bounds = Bounds {
+    ring: 2,
+    rings: 4,
+    held: 2,
+    window_frames: 3,
+    window_bytes: 1 << 20,
+    left: 100,
+    look_back: 1_000,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        // PROPTEST_CASES makes it more.
+        cases: ProptestConfig::default().cases.max(400),
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn in_bad_weather_with_narrow_bounds(ops in prop::collection::vec(op(), 0..200)) {
+        run(ops, NARROW, false);
+    }
+
+    #[test]
+    fn in_bad_weather(ops in prop::collection::vec(op(), 0..200)) {
+        run(ops, Bounds::default(), false);
+    }
+
+    #[test]
+    fn in_calm_weather(ops in prop::collection::vec(op(), 0..200)) {
+        run(ops, NARROW, true);
+    }
+}

@@ -1,0 +1,123 @@
+//! The connections that the router knows, by their ids and by their users.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{StreamKey, UserId};
+
+use super::{Bounds, ConnId};
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Conn {
+    /// Whose it is.
+    pub(super) user: UserId,
+    /// Whether it has been told where it starts; before that nothing is sent to it.
+    pub(super) open: bool,
+    /// Whether it has been told that its replay is done.
+    pub(super) ready: bool,
+    /// Every stream that has this connection in one of its tables.
+    pub(super) streams: HashSet<StreamKey>,
+    /// The streams in which it does not stand at the end of the log.
+    pub(super) apart: HashSet<StreamKey>,
+    /// The last entry that it got of groups that its user was in and left while it was open.
+    left: HashMap<StreamKey, i64>,
+    paused: bool,
+    frames_left: usize,
+    bytes_left: usize,
+}
+
+impl Conn {
+    fn new(user: UserId, bounds: &Bounds) -> Self {
+        Self {
+            user,
+            open: false,
+            ready: false,
+            streams: HashSet::new(),
+            apart: HashSet::new(),
+            left: HashMap::new(),
+            paused: false,
+            frames_left: bounds.window_frames,
+            bytes_left: bounds.window_bytes,
+        }
+    }
+
+    /// Notes that one of the tables of a stream has it.
+    pub(super) fn enter(&mut self, stream: &StreamKey) {
+        self.left.remove(stream);
+        self.streams.insert(stream.clone());
+    }
+
+    /// Notes that it got its last entry of a stream, of which no table has it any more. Of more than `most`
+    /// nothing is remembered: then an entry that comes again may be sent again.
+    pub(super) fn leave(&mut self, stream: &StreamKey, seq: i64, most: usize) {
+        self.streams.remove(stream);
+        if self.left.len() >= most {
+            self.left.clear();
+        }
+        self.left.insert(stream.clone(), seq);
+    }
+
+    /// The last entry that it got of a stream that it has left.
+    pub(super) fn left_at(&self, stream: &StreamKey) -> Option<i64> {
+        self.left.get(stream).copied()
+    }
+
+    /// Whether something may be replayed to it now.
+    pub(super) fn takes_replay(&self) -> bool {
+        self.open && !self.paused
+    }
+
+    /// Counts a replayed frame. True when the window is used up: the replay pauses until the connection
+    /// says that its queue is empty again.
+    pub(super) fn charge(&mut self, bytes: usize) -> bool {
+        self.frames_left = self.frames_left.saturating_sub(1);
+        self.bytes_left = self.bytes_left.saturating_sub(bytes);
+        self.paused = self.frames_left == 0 || self.bytes_left == 0;
+        self.paused
+    }
+
+    /// Opens the window again.
+    pub(super) fn resume(&mut self, bounds: &Bounds) {
+        self.paused = false;
+        self.frames_left = bounds.window_frames;
+        self.bytes_left = bounds.window_bytes;
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Conns {
+    by_id: HashMap<ConnId, Conn>,
+    by_user: HashMap<UserId, Vec<ConnId>>,
+}
+
+impl Conns {
+    pub(super) fn add(&mut self, id: ConnId, user: UserId, bounds: &Bounds) {
+        self.by_user.entry(user.clone()).or_default().push(id);
+        self.by_id.insert(id, Conn::new(user, bounds));
+    }
+
+    pub(super) fn remove(&mut self, id: ConnId) -> Option<Conn> {
+        let conn = self.by_id.remove(&id)?;
+        if let Some(ids) = self.by_user.get_mut(&conn.user) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_user.remove(&conn.user);
+            }
+        }
+        Some(conn)
+    }
+
+    pub(super) fn get(&self, id: ConnId) -> Option<&Conn> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The connections of a user.
+    pub(super) fn of(&self, user: &UserId) -> &[ConnId] {
+        self.by_user.get(user).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,402 @@
+//! One stream: the end of its log, and how the connections stand in it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::model::{Ends, LogEntry, StreamKey, UserId};
+
+use super::super::frame::Frame;
+use super::conns::Conn;
+use super::tail::Tail;
+use super::{ConnId, Desk, Effect, Origin, Read, Start};
+
+/// How often the log may lack what it must have before those who need it are sent away.
+const ATTEMPTS: u32 = 3;
+
+/// Where a connection stands that is not at the end of the log.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The last entry that is settled for it: sent, or not meant for it.
+    pub(super) at: i64,
+    /// It has not caught up before this one.
+    pub(super) until: i64,
+    /// When its membership ended at `until`: nothing up to this one is meant for it.
+    pub(super) head: i64,
+    /// Whether its user is a member behind `at`.
+    pub(super) member: bool,
+}
+
+impl Place {
+    /// Takes the next entry. True when the connection gets it.
+    fn step(&mut self, entry: &LogEntry, user: &UserId) -> bool {
+        let told = if self.member {
+            self.member = !entry.ends.includes(user);
+            true
+        } else {
+            self.member = entry.starts.contains(user);
+            self.member
+        };
+        self.at = entry.seq;
+        if self.at == self.until && self.until < self.head {
+            self.at = self.head;
+            self.member = false;
+        }
+        told
+    }
+}
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    key: StreamKey,
+    /// `None` while nobody has opened and nothing has come: the end of the log is not known.
+    tail: Option<Tail>,
+    /// Whether the log may reach further than anything here tells.
+    unsure: bool,
+    /// About to open.
+    interested: HashSet<ConnId>,
+    /// At the end of the log, members.
+    live: HashSet<ConnId>,
+    /// Before the end of the log, or beyond what has passed here, or not open yet.
+    apart: HashMap<ConnId, Place>,
+    /// The read that leads the end of the log on, by its ticket.
+    head_read: Option<u64>,
+    /// The read for those who are behind the ring.
+    past_read: Option<u64>,
+}
+
+impl Stream {
+    pub(super) fn new(key: StreamKey) -> Self {
+        Self {
+            key,
+            tail: None,
+            unsure: false,
+            interested: HashSet::new(),
+            live: HashSet::new(),
+            apart: HashMap::new(),
+            head_read: None,
+            past_read: None,
+        }
+    }
+
+    pub(super) fn is_followed(&self) -> bool {
+        self.tail.is_some()
+    }
+
+    /// Whether nobody needs it. As long as something that came waits for what is before it, it is needed:
+    /// it may start the membership of somebody who is not here yet.
+    pub(super) fn is_idle(&self) -> bool {
+        self.live.is_empty()
+            && self.apart.is_empty()
+            && self.interested.is_empty()
+            && !self.tail.as_ref().is_some_and(Tail::behind)
+    }
+
+    pub(super) fn attract(&mut self, id: ConnId) {
+        self.interested.insert(id);
+    }
+
+    /// The connection has opened; here, or elsewhere only.
+    pub(super) fn lose_interest(&mut self, id: ConnId, desk: &mut Desk) {
+        self.interested.remove(&id);
+        let here = self.live.contains(&id) || self.apart.contains_key(&id);
+        if !here && let Some(conn) = desk.conns.get_mut(id) {
+            conn.streams.remove(&self.key);
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: ConnId) {
+        self.interested.remove(&id);
+        self.live.remove(&id);
+        self.apart.remove(&id);
+    }
+
+    pub(super) fn age(&mut self, seq: i64) {
+        if let Some(tail) = &mut self.tail {
+            tail.age(seq);
+        }
+    }
+
+    /// Whether this connection still waits for something here before it is ready.
+    pub(super) fn holds_up(&self, id: ConnId) -> bool {
+        let last = self.tail.as_ref().map_or(0, Tail::last);
+        self.apart.get(&id).is_some_and(|place| place.at < place.until || place.at < last)
+    }
+
+    /// A connection starts here. What its database said overrules what was noted while it opened.
+    pub(super) fn open(&mut self, id: ConnId, start: &Start, desk: &mut Desk) {
+        let followed = self.is_followed();
+        // Somebody who opens has declared interest, and so the stream is there. If not, the log tells.
+        self.unsure |= !followed && !self.interested.contains(&id);
+        self.tail.get_or_insert_with(|| Tail::at(start.head)).reaches(start.head);
+        let place = Place { at: start.from, until: start.until, head: start.head, member: true };
+        self.part(id, place, desk);
+    }
+
+    /// Takes an entry: holds it until its turn comes, or looks whether it is news from before this node
+    /// followed the stream.
+    pub(super) fn take(&mut self, entry: &Arc<LogEntry>, origin: Origin, desk: &mut Desk) {
+        let tail = match &mut self.tail {
+            Some(tail) => tail,
+            None => {
+                // An entry from elsewhere can be an old one, which others follow in the log.
+                self.unsure = origin == Origin::Elsewhere;
+                self.tail.insert(Tail::at(entry.seq - 1))
+            }
+        };
+        if entry.seq <= tail.base() {
+            self.catch_late_starts(entry, desk);
+        } else {
+            tail.hold(entry.clone(), desk.bounds.held);
+        }
+    }
+
+    /// Does what has become possible: lets entries pass, replays, and asks for what is missing.
+    pub(super) fn settle(&mut self, desk: &mut Desk) {
+        while let Some(entry) = self.tail.as_mut().and_then(Tail::take_next) {
+            self.pass(&entry, desk);
+        }
+        let apart: Vec<ConnId> = self.apart.keys().copied().collect();
+        for id in apart {
+            self.replay(id, &[], desk);
+        }
+        self.ask(desk);
+    }
+
+    /// Lets the next entry pass.
+    fn pass(&mut self, entry: &Arc<LogEntry>, desk: &mut Desk) {
+        self.begin(entry, desk);
+        if !self.live.is_empty() {
+            let to = self.live.iter().copied().collect();
+            desk.out.push(Effect::Send { to, frame: Frame::from(&entry.frame) });
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.pass(entry.clone(), desk.bounds.ring);
+            desk.aged.push_back((self.key.clone(), entry.seq));
+        }
+        self.end(entry, desk);
+    }
+
+    /// Brings in the connections of those whose membership the entry starts.
+    fn begin(&mut self, entry: &LogEntry, desk: &mut Desk) {
+        let base = self.tail.as_ref().map_or(entry.seq, Tail::base);
+        for user in &entry.starts {
+            for id in desk.conns.of(user).to_vec() {
+                if self.has_settled(id, entry.seq, desk) {
+                    continue;
+                }
+                let place = self.place_for(id, entry.seq, desk);
+                match desk.conns.get_mut(id) {
+                    // Nothing can have been between what it knows and this entry but what passed here.
+                    Some(conn) if conn.open && (place.at >= base || place.at == entry.seq - 1) => {
+                        conn.enter(&self.key);
+                        self.live.insert(id);
+                    }
+                    _ => self.part(id, place, desk),
+                }
+            }
+        }
+    }
+
+    /// Takes out the connections of those whose membership the entry ends.
+    fn end(&mut self, entry: &LogEntry, desk: &mut Desk) {
+        let gone: Vec<ConnId> = match &entry.ends {
+            Ends::Everybody => self.live.drain().collect(),
+            Ends::Users(users) => {
+                let ids = users.iter().flat_map(|user| desk.conns.of(user));
+                ids.copied().filter(|id| self.live.remove(id)).collect()
+            }
+        };
+        for id in gone {
+            if let Some(conn) = desk.conns.get_mut(id) {
+                conn.leave(&self.key, entry.seq, desk.bounds.left);
+            }
+        }
+    }
+
+    /// An entry from before this node followed the stream, which may not have been known when those whose
+    /// membership it starts opened: they are led to the end of the log from there.
+    fn catch_late_starts(&mut self, entry: &LogEntry, desk: &mut Desk) {
+        for user in &entry.starts {
+            for id in desk.conns.of(user).to_vec() {
+                if !self.has_settled(id, entry.seq, desk) {
+                    let place = self.place_for(id, entry.seq, desk);
+                    self.part(id, place, desk);
+                }
+            }
+        }
+    }
+
+    /// Whether this entry need not bring in this connection, because it is here already or was.
+    fn has_settled(&self, id: ConnId, seq: i64, desk: &Desk) -> bool {
+        let left = || desk.conns.get(id).and_then(|conn| conn.left_at(&self.key));
+        self.live.contains(&id)
+            || self.apart.contains_key(&id)
+            || left().is_some_and(|left| left >= seq)
+    }
+
+    /// Where a connection begins whose user becomes a member with this entry: just before it, or, if it was
+    /// here not long ago, where it left, so that no membership in between is passed over.
+    fn place_for(&self, id: ConnId, seq: i64, desk: &Desk) -> Place {
+        let left = desk.conns.get(id).and_then(|conn| conn.left_at(&self.key));
+        let near = left.filter(|left| seq - left <= desk.bounds.look_back);
+        let at = near.unwrap_or(seq - 1);
+        Place { at, until: at, head: at, member: false }
+    }
+
+    fn part(&mut self, id: ConnId, place: Place, desk: &mut Desk) {
+        if let Some(conn) = desk.conns.get_mut(id) {
+            conn.enter(&self.key);
+            conn.apart.insert(self.key.clone());
+            self.apart.insert(id, place);
+        }
+    }
+
+    /// Leads a connection towards the end of the log, through the ring and what was read.
+    fn replay(&mut self, id: ConnId, read: &[Arc<LogEntry>], desk: &mut Desk) {
+        let (Some(tail), Some(place), Some(conn)) =
+            (&self.tail, self.apart.get_mut(&id), desk.conns.get_mut(id))
+        else {
+            return;
+        };
+        while conn.takes_replay() && place.at < tail.last() {
+            let next = place.at + 1;
+            let Some(entry) = tail.in_ring(next).or_else(|| find(read, next)) else { break };
+            if place.step(entry, &conn.user) {
+                let frame = Frame::from(&entry.frame);
+                let full = conn.charge(frame.size());
+                desk.out.push(Effect::Send { to: vec![id], frame });
+                if full {
+                    desk.out.push(Effect::Mark(id));
+                }
+            }
+        }
+        let arrived = if place.member { place.at == tail.last() } else { place.at >= tail.last() };
+        if !(conn.open && arrived && place.at >= place.until) {
+            return;
+        }
+        if !conn.ready {
+            desk.unready.push(id);
+        }
+        conn.apart.remove(&self.key);
+        if place.member {
+            self.live.insert(id);
+        } else {
+            conn.leave(&self.key, place.at, desk.bounds.left);
+        }
+        self.apart.remove(&id);
+    }
+
+    /// Asks for what is missing at the end, and for what those need who are behind the ring.
+    fn ask(&mut self, desk: &mut Desk) {
+        let Some(tail) = &self.tail else { return };
+        if self.head_read.is_none() {
+            let probe = self.unsure.then_some((tail.last(), i64::MAX));
+            self.head_read = tail.hole().or(probe).map(|span| desk.ask(&self.key, span, 0));
+        }
+        if self.past_read.is_none() {
+            let base = tail.ring_base();
+            let waits = |id: &ConnId| desk.conns.get(*id).is_some_and(Conn::takes_replay);
+            let behind = self.apart.iter().filter(|(id, place)| place.at < base && waits(id));
+            let after = behind.map(|(_, place)| place.at).min();
+            self.past_read = after.map(|after| desk.ask(&self.key, (after, base), 0));
+        }
+    }
+
+    /// Takes what was read. Returns those who need what the log does not have.
+    pub(super) fn fetched(
+        &mut self,
+        read: &Read,
+        mut entries: Vec<Arc<LogEntry>>,
+        more: bool,
+        desk: &mut Desk,
+    ) -> Vec<ConnId> {
+        let expected = read.after.saturating_add(1)..;
+        let sound = entries.iter().zip(expected).take_while(|(one, seq)| one.seq == *seq).count();
+        let whole = sound == entries.len();
+        entries.truncate(sound);
+        if self.head_read == Some(read.ticket) {
+            self.head_read = None;
+            self.head_came(read, &entries, whole && !more, desk)
+        } else if self.past_read == Some(read.ticket) {
+            self.past_read = None;
+            self.past_came(read, &entries, desk)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn head_came(
+        &mut self,
+        read: &Read,
+        entries: &[Arc<LogEntry>],
+        all: bool,
+        desk: &mut Desk,
+    ) -> Vec<ConnId> {
+        for entry in entries {
+            if let Some(tail) = &mut self.tail {
+                tail.hold(entry.clone(), desk.bounds.held);
+            }
+            while let Some(next) = self.tail.as_mut().and_then(Tail::take_next) {
+                self.pass(&next, desk);
+            }
+        }
+        if all && read.through == i64::MAX {
+            self.unsure = false;
+        }
+        let Some(tail) = &self.tail else { return Vec::new() };
+        if !(tail.behind() && tail.last() == read.after) {
+            return Vec::new();
+        }
+        if read.attempt + 1 >= ATTEMPTS {
+            return self.give_up();
+        }
+        let span = (read.after, read.through);
+        self.head_read = Some(desk.ask(&self.key, span, read.attempt + 1));
+        Vec::new()
+    }
+
+    fn past_came(
+        &mut self,
+        read: &Read,
+        entries: &[Arc<LogEntry>],
+        desk: &mut Desk,
+    ) -> Vec<ConnId> {
+        let apart: Vec<ConnId> = self.apart.keys().copied().collect();
+        for id in apart {
+            self.replay(id, entries, desk);
+        }
+        // Whoever still stands where the read began needs the entry after it, and the log lacks it.
+        if entries.is_empty() { self.behind(read.after) } else { Vec::new() }
+    }
+
+    /// The log cannot be read. Returns those who need it.
+    pub(super) fn fetch_failed(&mut self, read: &Read) -> Vec<ConnId> {
+        if self.head_read == Some(read.ticket) {
+            self.head_read = None;
+            self.give_up()
+        } else if self.past_read == Some(read.ticket) {
+            self.past_read = None;
+            self.behind(read.after)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Gives the stream up. Returns all who were in it.
+    fn give_up(&mut self) -> Vec<ConnId> {
+        self.tail = None;
+        let all = self.live.iter().chain(self.apart.keys()).chain(&self.interested);
+        all.copied().collect()
+    }
+
+    fn behind(&self, at: i64) -> Vec<ConnId> {
+        self.apart.iter().filter(|(_, place)| place.at <= at).map(|(id, _)| *id).collect()
+    }
+}
+
+/// The entry of this number among entries that follow one another.
+fn find(entries: &[Arc<LogEntry>], seq: i64) -> Option<&Arc<LogEntry>> {
+    let first = entries.first()?.seq;
+    entries.get(usize::try_from(seq - first).ok()?)
+}

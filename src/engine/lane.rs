@@ -1,0 +1,260 @@
+//! A lane: one connection for life, one batch after the other.
+//!
+//! A lane never gives up a command silently. Each ends with a reply: decided, or "try again" once its
+//! deadline passed while the database was away.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use sqlx::PgConnection;
+
+use crate::metrics::{CauseLabels, Metrics};
+use crate::model::{Command, Error, Reason};
+use crate::store::Store;
+
+use super::batch;
+use super::failure::Failure;
+use super::outcome::{Outcome, Verdict};
+use super::queue::{Pending, Queue};
+use super::{Outbox, Settings, unavailable};
+
+/// How often a single command runs again for reasons that should not come back.
+const TRIES: u32 = 8;
+
+pub(super) struct Lane {
+    number: usize,
+    store: Store,
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    outbox: Outbox,
+    queue: Arc<Queue>,
+    connection: Option<PgConnection>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        number: usize,
+        store: Store,
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        outbox: Outbox,
+        queue: Arc<Queue>,
+    ) -> Self {
+        Self { number, store, settings, metrics, outbox, queue, connection: None }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(super) async fn run(mut self) {
+        while let Some(taken) = self.queue.take().await {
+            let again = self.run_batch(taken.commands).await;
+            self.queue.give_back(taken.keys, again);
+        }
+        if let Some(connection) = self.connection.take() {
+            connection.close().await.ok();
+        }
+    }
+
+    /// Runs commands as one batch; returns those that need another one.
+    async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Vec<Pending> {
+        loop {
+            commands = answer_late(commands, &unavailable());
+            if commands.is_empty() {
+                return Vec::new();
+            }
+            match self.attempt(&commands).await {
+                Ok(outcome) => return self.finish(commands, outcome).await,
+                Err(Failure::Lost(_)) => self.pause().await,
+                Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
+                    LookedUp::Committed(outcome) => return self.finish(commands, outcome).await,
+                    LookedUp::NotCommitted => {}
+                    LookedUp::Nobody => return answer_all(commands, &outcome_unknown()),
+                },
+                Err(Failure::Refused(_) | Failure::Raced(_)) => {
+                    for pending in commands {
+                        self.run_alone(pending).await;
+                    }
+                    return Vec::new();
+                }
+            }
+        }
+    }
+
+    /// Runs one command in a transaction of its own until it is decided or its deadline is over.
+    async fn run_alone(&mut self, pending: Pending) {
+        let mut tries = 0;
+        let one = vec![pending];
+        loop {
+            if one.iter().all(|pending| pending.deadline <= Instant::now()) {
+                answer_all(one, &unavailable());
+                return;
+            }
+            tries += 1;
+            let outcome = match self.attempt(&one).await {
+                Ok(outcome) => outcome,
+                Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
+                    LookedUp::Committed(outcome) => outcome,
+                    LookedUp::NotCommitted => continue,
+                    LookedUp::Nobody => {
+                        answer_all(one, &outcome_unknown());
+                        return;
+                    }
+                },
+                Err(Failure::Lost(_)) => {
+                    self.pause().await;
+                    continue;
+                }
+                Err(failure) if failure.passes() && (tries < TRIES || waits(&failure)) => {
+                    tokio::time::sleep(Duration::from_millis(5 * u64::from(tries.min(20)))).await;
+                    continue;
+                }
+                Err(failure) => {
+                    answer_all(
+                        one,
+                        &Error::internal(format!("a batch of one failed: {failure:?}")),
+                    );
+                    return;
+                }
+            };
+            if matches!(outcome.verdicts.as_slice(), [Verdict::Decided(_)]) {
+                self.publish(one, outcome);
+                return;
+            }
+            if tries >= TRIES {
+                answer_all(one, &Error::internal("a rule asks for rows that nobody loads"));
+                return;
+            }
+        }
+    }
+
+    /// Connects if need be and tries to commit the commands.
+    async fn attempt(&mut self, commands: &[Pending]) -> Result<Outcome, Failure> {
+        let started = Instant::now();
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                self.store.lane_connection(self.settings.patience).await.map_err(Failure::Lost)?
+            }
+        };
+        let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
+        let result = batch::attempt(&mut connection, &list, &self.settings.limits).await;
+        match &result {
+            Ok(_) => {
+                self.metrics.batches.inc();
+                #[expect(clippy::cast_precision_loss, reason = "a batch has at most 64 commands")]
+                self.metrics.batch_size.observe(commands.len() as f64);
+                self.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
+                self.connection = Some(connection);
+            }
+            Err(failure) => {
+                let labels = CauseLabels { cause: failure.cause() };
+                self.metrics.batch_retries.get_or_create(&labels).inc();
+                tracing::warn!(
+                    lane = self.number,
+                    commands = commands.len(),
+                    "a batch did not commit: {failure:?}"
+                );
+                if matches!(failure, Failure::Refused(_) | Failure::Raced(_)) {
+                    self.connection = Some(connection);
+                }
+            }
+        }
+        result
+    }
+
+    /// Answers what was decided and sorts out the rest.
+    async fn finish(&mut self, commands: Vec<Pending>, outcome: Outcome) -> Vec<Pending> {
+        let mut decided = Vec::with_capacity(commands.len());
+        let mut alone = Vec::new();
+        let mut again = Vec::new();
+        let mut verdicts = Vec::with_capacity(commands.len());
+        for (pending, verdict) in commands.into_iter().zip(outcome.verdicts) {
+            match verdict {
+                Verdict::Decided(_) => {
+                    decided.push(pending);
+                    verdicts.push(verdict);
+                }
+                Verdict::Alone => alone.push(pending),
+                Verdict::Again => again.push(pending),
+            }
+        }
+        self.publish(decided, Outcome { verdicts, ..outcome });
+        for pending in alone {
+            self.run_alone(pending).await;
+        }
+        again
+    }
+
+    /// Hands the committed entries on, then answers the callers.
+    fn publish(&self, commands: Vec<Pending>, outcome: Outcome) {
+        if !outcome.entries.is_empty() {
+            self.metrics.events.inc_by(outcome.entries.len() as u64);
+            (self.outbox)(outcome.entries);
+        }
+        for (pending, verdict) in commands.into_iter().zip(outcome.verdicts) {
+            if let Verdict::Decided(result) = verdict {
+                pending.answer(result);
+            }
+        }
+    }
+
+    /// Finds out what became of a batch whose COMMIT got no answer.
+    async fn look_up(&mut self, outcome: Outcome) -> LookedUp {
+        let until = Instant::now() + self.settings.deadline;
+        while Instant::now() < until {
+            if let Ok(mut connection) = self.store.lane_connection(self.settings.patience).await
+                && let Ok(committed) = batch::was_committed(&mut connection, outcome.batch).await
+            {
+                tracing::warn!(lane = self.number, committed, "looked up the outcome of a batch");
+                self.connection = Some(connection);
+                return if committed {
+                    LookedUp::Committed(outcome)
+                } else {
+                    LookedUp::NotCommitted
+                };
+            }
+            self.pause().await;
+        }
+        LookedUp::Nobody
+    }
+
+    /// Waits a little before the database is asked again, each lane at its own pace.
+    async fn pause(&mut self) {
+        self.connection = None;
+        let millis = 100 + 23 * u64::try_from(self.number % 8).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+enum LookedUp {
+    Committed(Outcome),
+    NotCommitted,
+    Nobody,
+}
+
+/// Whether a failure only means that somebody else holds the row for a while.
+fn waits(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused(sqlx::Error::Database(error))
+        if error.code().as_deref() == Some("55P03"))
+}
+
+/// Answers those whose deadline is over; returns the others.
+fn answer_late(commands: Vec<Pending>, error: &Error) -> Vec<Pending> {
+    let now = Instant::now();
+    let (late, others): (Vec<_>, Vec<_>) =
+        commands.into_iter().partition(|pending| pending.deadline <= now);
+    answer_all(late, error);
+    others
+}
+
+fn answer_all(commands: Vec<Pending>, error: &Error) -> Vec<Pending> {
+    for pending in commands {
+        pending.answer(Err(error.clone()));
+    }
+    Vec::new()
+}
+
+fn outcome_unknown() -> Error {
+    let text = "the database went away during the commit; try again with the same Idempotency-Key";
+    Error::new(Reason::OutcomeUnknown, text).retry_after(1)
+}

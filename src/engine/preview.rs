@@ -1,0 +1,70 @@
+//! What a command would do: the same rules on one read-only state of the database, without a lock or a row.
+
+use std::sync::Arc;
+
+use sqlx::{Executor, PgConnection};
+
+use crate::model::{Command, Error, Limits, Moment, Reply, User, UserId};
+use crate::rules::{self, Stop};
+use crate::store::{Store, locks, unavailable};
+
+use super::batch::{load_facts, wanted_users};
+
+pub(super) async fn preview(
+    store: &Store,
+    limits: Arc<Limits>,
+    command: Command,
+) -> Result<Reply, Error> {
+    let mut connection = store.reads().acquire().await.map_err(|error| unavailable(&error))?;
+    let result = run(&mut connection, &limits, &command).await;
+    if connection.execute("rollback").await.is_err() {
+        // Whatever state it is in, nobody else gets it.
+        drop(connection.detach());
+    }
+    result
+}
+
+async fn run(
+    connection: &mut PgConnection,
+    limits: &Arc<Limits>,
+    command: &Command,
+) -> Result<Reply, Error> {
+    let away = |error: sqlx::Error| unavailable(&error);
+    connection.execute("begin isolation level repeatable read read only").await.map_err(away)?;
+    let groups = match command.operation.group() {
+        Some(id) => locks::read_groups(connection, std::slice::from_ref(id)).await.map_err(away)?,
+        None => Vec::new(),
+    };
+    let groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
+    let mut facts = load_facts(connection, &[command], groups, limits).await.map_err(away)?;
+    let wanted = wanted_users(&[command], &facts);
+    let mut found = locks::read_users(connection, &wanted.lock).await.map_err(away)?;
+    for id in wanted.lock {
+        let user =
+            found.remove(&id).or_else(|| wanted.make.contains(&id).then(|| unseen(&id, facts.now)));
+        facts.users.insert(id, user);
+    }
+    match rules::decide(&facts, command) {
+        Ok(decision) => Ok(decision.reply),
+        Err(Stop::Refused(refusal)) => Err(refusal),
+        Err(Stop::Missing) => Err(Error::internal("a preview asks for rows that nobody loads")),
+    }
+}
+
+/// A user that nobody has seen yet, as his row would begin.
+fn unseen(id: &UserId, now: Moment) -> User {
+    User {
+        id: id.clone(),
+        nick_name: String::new(),
+        face_url: String::new(),
+        invite_consent: crate::model::InviteConsent::Auto,
+        group_limit: None,
+        group_count: 0,
+        pending_count: 0,
+        membership_rev: 0,
+        user_seq: 0,
+        deleted_at: None,
+        created_at: now,
+        fresh: true,
+    }
+}

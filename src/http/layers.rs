@@ -1,0 +1,159 @@
+//! What surrounds every request of the public surface: a request id, a line in the log, a count, a bound
+//! on the caller's rate, CORS, and a wall that a panic does not get over.
+
+use std::any::Any;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::trace::TraceLayer;
+use tracing::Span;
+
+use super::App;
+use super::v1::problem;
+use crate::metrics::RequestLabels;
+use crate::model::{Error, Reason, UserId};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Bounds how many requests a caller may make: so many a second, with bursts of four times that.
+pub struct Rate {
+    per_second: NonZeroU32,
+    callers: DefaultKeyedRateLimiter<UserId>,
+}
+
+impl Rate {
+    /// A bound for each caller.
+    #[must_use]
+    pub fn new(per_second: u32) -> Self {
+        let per_second = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(3));
+        let callers = RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst));
+        Self { per_second, callers }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`] with the seconds to wait.
+    pub fn check(&self, user: &UserId) -> Result<(), Error> {
+        self.callers.check_key(user).map_err(|until| {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+            let text = format!("more than {} requests a second", self.per_second);
+            Error::new(Reason::RateLimited, text)
+                .limit(self.per_second.get())
+                .source("MUSTER_RATE_PER_USER")
+                .retry_after(seconds.max(1))
+        })
+    }
+
+    /// Forgets callers who have been quiet for a while.
+    pub fn forget(&self) {
+        self.callers.retain_recent();
+        self.callers.shrink_to_fit();
+    }
+}
+
+/// Puts the layers around the routes, outermost last.
+///
+/// # Errors
+/// When a CORS origin cannot be a header's value.
+pub fn surround(
+    routes: Router<App>,
+    app: &App,
+    cors_origins: &[String],
+) -> anyhow::Result<Router<App>> {
+    let mut routes = routes
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), count));
+    if !cors_origins.is_empty() {
+        routes = routes.layer(cors(cors_origins)?);
+    }
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(span)
+        .on_request(())
+        .on_response(|response: &Response, latency: Duration, _: &Span| {
+            tracing::info!(
+                status = response.status().as_u16(),
+                latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+                "answered"
+            );
+        })
+        .on_failure(());
+    Ok(routes
+        .layer(trace)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION])))
+}
+
+/// The span of a request. The query is left out: on the Tencent face it carries the signature.
+fn span(request: &Request) -> Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or("");
+    tracing::info_span!(
+        "request",
+        id,
+        method = %request.method(),
+        path = request.uri().path(),
+    )
+}
+
+async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
+    // The Tencent face counts by command and code itself: its status is always 200.
+    let ours = !route.starts_with("/v4");
+    let response = next.run(request).await;
+    if ours {
+        let status = response.status().as_str().to_owned();
+        let labels = RequestLabels { face: "v1", route, status };
+        app.metrics.requests.get_or_create(&labels).inc();
+        app.metrics.request_seconds.observe(started.elapsed().as_secs_f64());
+    }
+    response
+}
+
+fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {
+    let allowed = if origins == ["*"] {
+        AllowOrigin::any()
+    } else {
+        let values: Result<Vec<HeaderValue>, _> =
+            origins.iter().map(|origin| HeaderValue::from_str(origin)).collect();
+        AllowOrigin::list(values?)
+    };
+    Ok(CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+            REQUEST_ID,
+        ])
+        .expose_headers([header::RETRY_AFTER, REQUEST_ID])
+        .max_age(Duration::from_hours(1)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a text");
+    problem::response(&Error::internal(format!("panic: {text}")))
+}

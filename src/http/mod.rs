@@ -1,0 +1,63 @@
+//! The faces: HTTP in, commands and reads in the middle, HTTP out.
+//!
+//! Only this folder knows axum. The native face ([`v1`]) and the Tencent face ([`v4`]) share the commands
+//! and the reads, never each other's types: each decodes its own words into
+//! [`Operation`](crate::model::Operation)s and maps [`Reason`](crate::model::Reason)s to its own codes.
+//! Health and metrics ([`ops`]) have a listener of their own.
+
+pub mod ids;
+pub mod layers;
+pub mod ops;
+pub mod serve;
+pub mod v1;
+pub mod v4;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::auth::Authenticator;
+use crate::delivery::Hub;
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::model::Limits;
+use crate::store::Store;
+
+/// Longest body of a request.
+pub const BODY_BYTES: usize = 256 * 1024;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct App {
+    /// The way to change anything.
+    pub engine: Engine,
+    /// The way to read.
+    pub store: Store,
+    /// Turns credentials into callers.
+    pub auth: Arc<Authenticator>,
+    /// Carries events to sockets.
+    pub hub: Hub,
+    /// Bounds the calls of each caller.
+    pub rate: Arc<layers::Rate>,
+    /// The limits in force.
+    pub limits: Arc<Limits>,
+    /// The `sdkappid`.
+    pub app_id: u64,
+    /// Most sockets of one user.
+    pub sockets_per_user: u32,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The public surface: both faces, with what surrounds every request.
+///
+/// # Errors
+/// When a CORS origin cannot be a header's value.
+pub fn public(app: App, cors_origins: &[String]) -> anyhow::Result<Router> {
+    let routes = Router::new()
+        .nest("/v1", v1::router())
+        .merge(v4::router())
+        .fallback(v1::problem::unknown_route)
+        .method_not_allowed_fallback(v1::problem::method_not_allowed);
+    layers::surround(routes, &app, cors_origins).map(|router| router.with_state(app))
+}

@@ -1,0 +1,252 @@
+//! Groups: make, read, edit, dismiss.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asked::{Asked, InPath, Query};
+use super::body::{Object, Raw, word};
+use super::reply::{Answer, of_engine, ok, time};
+use crate::http::App;
+use crate::http::ids::new_group_id;
+use crate::model::command::{CreateGroup, GroupEdit};
+use crate::model::{
+    Caller, Error, GroupId, GroupType, InviteOption, JoinOption, Operation, Reason, Role, UserId,
+    text,
+};
+use crate::rules::matrix::{Action, Standing, permit, traits};
+use crate::store::groups::GroupView;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Create {
+    #[serde(rename = "groupID")]
+    group_id: Option<String>,
+    group_type: String,
+    group_name: String,
+    owner: Option<String>,
+    introduction: Option<String>,
+    notification: Option<String>,
+    face_url: Option<String>,
+    join_option: Option<String>,
+    invite_option: Option<String>,
+    max_member_count: Option<i64>,
+    member_list: Option<Vec<Object<FirstMember>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstMember {
+    #[serde(rename = "userID")]
+    user: String,
+    role: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Edit {
+    group_name: Option<String>,
+    introduction: Option<String>,
+    notification: Option<String>,
+    face_url: Option<String>,
+    join_option: Option<String>,
+    invite_option: Option<String>,
+    max_member_count: Option<i64>,
+}
+
+/// `POST /v1/groups`
+pub async fn create_group(State(app): State<App>, asked: Asked, query: Query, body: Raw) -> Answer {
+    query.only(&[], &[])?;
+    let create = body.read::<Create>()?.into_command(&app, &asked.caller)?;
+    let operation = Operation::CreateGroup(Box::new(create));
+    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+}
+
+impl Create {
+    fn into_command(self, app: &App, caller: &Caller) -> Result<CreateGroup, Error> {
+        let group_type = word("groupType", &self.group_type, GroupType::ALL, GroupType::word)?;
+        let group = match &self.group_id {
+            None => new_group_id(group_type),
+            Some(text) => {
+                let id = GroupId::parse(text, "groupID")?;
+                id.check_choice(group_type == GroupType::Community, "groupID")?;
+                id
+            }
+        };
+        let owner = match &self.owner {
+            None => caller.user.clone(),
+            Some(text) => {
+                let owner = UserId::parse(text, app.limits.user_id_bytes, "owner")?;
+                if !caller.administrator && owner != caller.user {
+                    let why = "only an app administrator makes a group for somebody else";
+                    return Err(Error::new(Reason::AdministratorsOnly, why).field("owner"));
+                }
+                owner
+            }
+        };
+        let edit = Edit {
+            group_name: Some(self.group_name),
+            introduction: self.introduction,
+            notification: self.notification,
+            face_url: self.face_url,
+            join_option: self.join_option,
+            invite_option: self.invite_option,
+            max_member_count: self.max_member_count,
+        }
+        .into_edit()?;
+        Ok(CreateGroup {
+            group,
+            group_type,
+            name: edit.name.unwrap_or_default(),
+            introduction: edit.introduction.unwrap_or_default(),
+            notification: edit.notification.unwrap_or_default(),
+            face_url: edit.face_url.unwrap_or_default(),
+            owner: Some(owner),
+            join_option: edit.join_option,
+            invite_option: edit.invite_option,
+            max_members: edit.max_members,
+            members: first_members(app, self.member_list.unwrap_or_default())?,
+            lenient: false,
+        })
+    }
+}
+
+fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<(UserId, Role)>, Error> {
+    let mut seen = std::collections::HashSet::with_capacity(list.len());
+    let mut members = Vec::with_capacity(list.len());
+    for (index, Object(named)) in list.into_iter().enumerate() {
+        let field = format!("memberList[{index}].userID");
+        let user = UserId::parse(&named.user, app.limits.user_id_bytes, &field)?;
+        let role = match named.role.as_deref() {
+            None => Role::Member,
+            Some(text) => {
+                let field = format!("memberList[{index}].role");
+                word(&field, text, &[Role::Member, Role::Admin], Role::word)?
+            }
+        };
+        if seen.insert(user.clone()) {
+            members.push((user, role));
+        }
+    }
+    Ok(members)
+}
+
+impl Edit {
+    fn into_edit(self) -> Result<GroupEdit, Error> {
+        if let Some(name) = &self.group_name {
+            text::check_line("groupName", name, text::NAME_BYTES)?;
+            if name.is_empty() {
+                return Err(Error::parameter("groupName", "is empty"));
+            }
+        }
+        if let Some(introduction) = &self.introduction {
+            text::check_lines("introduction", introduction, text::INTRODUCTION_BYTES)?;
+        }
+        if let Some(notification) = &self.notification {
+            text::check_lines("notification", notification, text::NOTIFICATION_BYTES)?;
+        }
+        if let Some(face_url) = &self.face_url {
+            text::check_line("faceUrl", face_url, text::FACE_URL_BYTES)?;
+        }
+        let join_option = self.join_option.as_deref();
+        let invite_option = self.invite_option.as_deref();
+        let max_members = self.max_member_count.map(i32::try_from).transpose().map_err(|_| {
+            Error::parameter("maxMemberCount", format!("must be from 1 to {}", i32::MAX))
+                .limit(i32::MAX)
+        })?;
+        Ok(GroupEdit {
+            name: self.group_name,
+            introduction: self.introduction,
+            notification: self.notification,
+            face_url: self.face_url,
+            join_option: join_option
+                .map(|text| word("joinOption", text, JoinOption::ALL, JoinOption::word))
+                .transpose()?,
+            invite_option: invite_option
+                .map(|text| word("inviteOption", text, InviteOption::ALL, InviteOption::word))
+                .transpose()?,
+            max_members,
+        })
+    }
+}
+
+/// A group that the caller looks at.
+///
+/// # Errors
+/// [`Reason::GroupNotFound`].
+pub(super) async fn view(app: &App, id: &GroupId, reader: &UserId) -> Result<GroupView, Error> {
+    app.store
+        .group_view(id, reader)
+        .await?
+        .ok_or_else(|| Error::new(Reason::GroupNotFound, "there is no such group").field("groupID"))
+}
+
+/// How the caller stands to the group that he looks at.
+pub(super) fn standing(caller: &Caller, view: &GroupView) -> Standing {
+    Standing { administrator: caller.administrator, role: view.role }
+}
+
+/// `GET /v1/groups/{groupID}`
+pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    query.only(&[], &[])?;
+    let view = view(&app, &id.group()?, &asked.caller.user).await?;
+    let group_type = view.group.group_type;
+    let allowed = permit(group_type, Action::ReadProfile, standing(&asked.caller, &view));
+    match allowed {
+        Ok(()) => Ok(ok(whole(&view))),
+        Err(_) if traits(group_type).visible_to_strangers => Ok(ok(outside(&view))),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn outside(view: &GroupView) -> Value {
+    json!({
+        "groupID": view.group.id,
+        "groupType": view.group.group_type.word(),
+        "groupName": view.profile.name,
+        "faceUrl": view.profile.face_url,
+        "introduction": view.profile.introduction,
+        "memberCount": view.group.member_count,
+        "joinOption": view.group.join_option.word(),
+    })
+}
+
+fn whole(view: &GroupView) -> Value {
+    let mut data = outside(view);
+    data["owner"] = json!(view.group.owner);
+    data["notification"] = json!(view.profile.notification);
+    data["inviteOption"] = json!(view.group.invite_option.word());
+    data["maxMemberCount"] = json!(view.group.max_members);
+    data["seq"] = json!(view.group.seq);
+    data["createTime"] = json!(time(view.group.created_at));
+    if let Some(role) = view.role {
+        data["role"] = json!(role.word());
+    }
+    data
+}
+
+/// `PATCH /v1/groups/{groupID}`
+pub async fn edit_group(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+    body: Raw,
+) -> Answer {
+    query.only(&[], &[])?;
+    let edit = Box::new(body.read::<Edit>()?.into_edit()?);
+    let operation = Operation::EditGroup { group: id.group()?, edit };
+    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+}
+
+/// `DELETE /v1/groups/{groupID}`
+pub async fn dismiss_group(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+) -> Answer {
+    query.only(&[], &[])?;
+    let operation = Operation::Dismiss { group: id.group()? };
+    of_engine(app.engine.submit(asked.command(operation, &[])).await?)
+}

@@ -1,0 +1,57 @@
+//! A group's events, as the websocket sent them.
+
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::asked::{Asked, InPath, Query};
+use super::groups::{standing, view};
+use super::reply::{Answer, ok};
+use crate::http::App;
+use crate::model::{Error, StreamKey};
+use crate::rules::matrix::{Action, permit};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    event_list: Vec<&'a RawValue>,
+    oldest: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /v1/groups/{groupID}/events`: a member sees them from the one that made him a member.
+pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    let query = query.only(&["after", "limit", "next"], &[])?;
+    let limit = query.limit()?;
+    let after = match (query.get("next"), query.get("after")) {
+        (Some(text), _) => number("next", text)?,
+        (None, Some(text)) => number("after", text)?,
+        (None, None) => 0,
+    };
+    let view = view(&app, &id.group()?, &asked.caller.user).await?;
+    permit(view.group.group_type, Action::ReadMembers, standing(&asked.caller, &view))?;
+    let first = if asked.caller.administrator { 1 } else { view.joined_seq.unwrap_or(1) };
+    let group = &view.group.id;
+    let kept = app.store.oldest(group).await?.unwrap_or(view.group.seq + 1);
+    let stream = StreamKey::Group(group.clone());
+    let mut entries = app.store.log(&stream, after.max(first - 1), i64::MAX, limit + 1).await?;
+    let more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        entries.pop();
+    }
+    let frames: Result<Vec<&RawValue>, _> =
+        entries.iter().map(|entry| serde_json::from_str(&entry.frame)).collect();
+    Ok(ok(Page {
+        event_list: frames.map_err(Error::internal)?,
+        oldest: kept.max(first),
+        next: entries.last().filter(|_| more).map(|entry| entry.seq.to_string()),
+    }))
+}
+
+fn number(field: &str, text: &str) -> Result<i64, Error> {
+    match text.parse::<i64>() {
+        Ok(number) if number >= 0 => Ok(number),
+        _ => Err(Error::parameter(field, "must be a number of an event, or 0")),
+    }
+}

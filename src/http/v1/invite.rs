@@ -1,0 +1,37 @@
+//! `inviteUserToGroup`.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::asked::{Asked, InPath, Query};
+use super::body::{Raw, user_list};
+use super::reply::{Answer, of_engine};
+use crate::http::App;
+use crate::model::Operation;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Invite {
+    user_list: Vec<String>,
+}
+
+/// `POST /v1/groups/{groupID}/invite`
+pub async fn invite_user_to_group(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+    body: Raw,
+) -> Answer {
+    let dry_run = query.only(&["dryRun"], &[])?.flag("dryRun")?;
+    let invite: Invite = body.read()?;
+    let users = user_list(&app, "userList", &invite.user_list)?;
+    let operation = Operation::Invite { group: id.group()?, users, silent: false };
+    let command = asked.command(operation, &body.0);
+    let reply = if dry_run {
+        app.engine.preview(command).await?
+    } else {
+        app.engine.submit(command).await?
+    };
+    of_engine(reply)
+}

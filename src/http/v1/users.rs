@@ -1,0 +1,138 @@
+//! Users: the account, and the groups that it is in.
+
+use axum::extract::State;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::asked::{Asked, InPath, Query};
+use super::body::{Raw, word};
+use super::reply::{Answer, of_engine, ok, page, time};
+use crate::http::App;
+use crate::model::command::UserEdit;
+use crate::model::limits::Accounts;
+use crate::model::{Error, GroupId, GroupType, InviteConsent, Operation, Reason, text};
+use crate::store::users::Account;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
+struct Put {
+    nick_name: Option<String>,
+    face_url: Option<String>,
+    invite_consent: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    group_limit: Option<Option<i64>>,
+}
+
+/// Tells `null` (follow the setting again) from an absent field (unchanged).
+#[expect(clippy::option_option, reason = "absent, null and a number are three things")]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::<i64>::deserialize(deserializer).map(Some)
+}
+
+impl Put {
+    fn into_edit(self) -> Result<UserEdit, Error> {
+        if let Some(nick_name) = &self.nick_name {
+            text::check_line("nickName", nick_name, text::NICK_NAME_BYTES)?;
+        }
+        if let Some(face_url) = &self.face_url {
+            text::check_line("faceUrl", face_url, text::FACE_URL_BYTES)?;
+        }
+        let consent = self.invite_consent.as_deref();
+        let group_limit = match self.group_limit {
+            Some(Some(limit)) => match i32::try_from(limit) {
+                Ok(limit) if limit >= 0 => Some(Some(limit)),
+                _ => {
+                    let rule = format!("must be from 0 to {}, or null", i32::MAX);
+                    return Err(Error::parameter("groupLimit", rule).limit(i32::MAX));
+                }
+            },
+            Some(None) => Some(None),
+            None => None,
+        };
+        Ok(UserEdit {
+            nick_name: self.nick_name,
+            face_url: self.face_url,
+            invite_consent: consent
+                .map(|text| word("inviteConsent", text, InviteConsent::ALL, InviteConsent::wire))
+                .transpose()?,
+            group_limit,
+        })
+    }
+}
+
+/// `GET /v1/users/{userID}`
+pub async fn get_user(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    let himself = asked.caller.user == user;
+    let account = match app.store.accounts(std::slice::from_ref(&user)).await?.pop() {
+        Some(account) => account,
+        // Who has a credential is a user, even before anything was written about him.
+        None if himself && app.limits.accounts == Accounts::Open => Account::unwritten(user),
+        None => return Err(Error::new(Reason::UserNotFound, "there is no such user").into()),
+    };
+    let mut data = json!({
+        "userID": account.id,
+        "nickName": account.nick_name,
+        "faceUrl": account.face_url,
+    });
+    if himself || asked.caller.administrator {
+        let setting = &app.limits.groups_per_user;
+        data["inviteConsent"] = json!(account.invite_consent.wire());
+        data["groupLimit"] = json!(account.group_limit);
+        data["effectiveGroupLimit"] = json!(account.group_limit.unwrap_or(setting.value));
+        data["groupCount"] = json!(account.group_count);
+        data["createTime"] = json!(account.created_at.map(time));
+    }
+    Ok(ok(data))
+}
+
+/// `PUT /v1/users/{userID}`
+pub async fn put_user(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+    body: Raw,
+) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    let edit = Box::new(body.read::<Put>()?.into_edit()?);
+    let operation = Operation::PutUser { user, edit };
+    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+}
+
+/// `GET /v1/users/{userID}/groups`
+pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    let query = query.only(&["limit", "next"], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    if user != asked.caller.user && !asked.caller.administrator {
+        let text = "only the user himself and app administrators may read his groups";
+        return Err(Error::new(Reason::AdministratorsOnly, text).into());
+    }
+    let limit = query.limit()?;
+    let after = query.get("next").map(|text| GroupId::parse(text, "next")).transpose()?;
+    let (total, mut groups) =
+        app.store.groups_of(&user, GroupType::ALL, after.as_ref(), 0, limit + 1).await?;
+    let more = groups.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        groups.pop();
+    }
+    let next = groups.last().filter(|_| more).map(|(view, _)| view.group.id.to_string());
+    let lines: Value = groups
+        .iter()
+        .map(|(view, member)| {
+            json!({
+                "groupID": view.group.id,
+                "groupType": view.group.group_type.word(),
+                "groupName": view.profile.name,
+                "role": member.role.word(),
+                "seq": view.group.seq,
+            })
+        })
+        .collect();
+    let mut data = page("groupList", lines, next);
+    data["total"] = json!(total);
+    Ok(ok(data))
+}

@@ -1,0 +1,147 @@
+//! Members of a group: `add_group_member`, `delete_group_member`, `get_group_member_info`,
+//! `get_role_in_group` (`tencent-im.md` 2.4).
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::body::{Bound, Fields, Name, at_most, first_places};
+use super::call::{Call, absent};
+use super::groups::{GROUP_ID, MEMBER_ACCOUNT, MEMBER_INFO_FILTER};
+use super::reply::{Answer, NO_PERMISSION, Refusal};
+use super::views::{self, Filter};
+use super::words;
+use crate::model::{
+    Error, GroupType, MemberOutcome, MemberReason, Operation, Reason, Reply, Role, UserId, text,
+};
+use crate::rules::matrix::Action;
+use crate::store::members::{MemberFilter, MemberView};
+
+const SILENCE: Name = &["Silence"];
+const MEMBER_LIST: Name = &["MemberList"];
+
+/// Most people of one `get_role_in_group`.
+const ROLES_IN_CALL: usize = 500;
+/// Most members of a page, and the page of who names no size.
+const PAGE: i64 = 6_000;
+/// Most members of a page of a Community.
+const COMMUNITY_PAGE: i64 = 100;
+/// The farthest place that a page can begin at.
+const FARTHEST: i64 = 4_294_967_295;
+
+/// `add_group_member`: `inviteUserToGroup` as an administrator.
+pub(super) async fn add(call: Call) -> Result<Answer, Refusal> {
+    let fields = call.fields();
+    let operation = Operation::Invite {
+        group: fields.group(GROUP_ID)?,
+        users: read_members(&fields, call.user_bytes())?,
+        silent: fields.flag(SILENCE)?,
+    };
+    let reply = call.submit(operation).await?;
+    let Reply::Members(outcomes) = &reply else { return Err(Refusal::misplaced(&reply)) };
+    let line = |outcome: &MemberOutcome| json!({"Member_Account": outcome.user, "Result": outcome.result.code()});
+    let mut answer = Map::new();
+    answer.insert("MemberList".to_owned(), outcomes.iter().map(line).collect());
+    Ok(answer)
+}
+
+fn read_members(fields: &Fields<'_>, user_bytes: usize) -> Result<Vec<UserId>, Error> {
+    let list = fields.require(MEMBER_LIST, fields.objects(MEMBER_LIST)?)?;
+    if list.is_empty() {
+        return Err(fields.names_nobody(MEMBER_LIST));
+    }
+    let users: Result<Vec<UserId>, Error> =
+        list.iter().map(|member| member.user(MEMBER_ACCOUNT, user_bytes)).collect();
+    Ok(first_places(users?, Clone::clone))
+}
+
+/// `delete_group_member`. The reply has no line for each person: who is no member is passed over, but a
+/// call that removes nobody because it names the owner is refused (`decisions.md`, row 11).
+pub(super) async fn delete(call: Call) -> Result<Answer, Refusal> {
+    let fields = call.fields();
+    let reason = fields.text(&["Reason"], Bound::Lines(text::MESSAGE_BYTES))?;
+    let operation = Operation::Kick {
+        group: fields.group(GROUP_ID)?,
+        users: fields.users(&["MemberToDel_Account"], call.user_bytes())?,
+        reason: reason.unwrap_or_default(),
+        ban_seconds: None,
+        silent: fields.flag(SILENCE)?,
+    };
+    let reply = call.submit(operation).await?;
+    let Reply::Members(outcomes) = &reply else { return Err(Refusal::misplaced(&reply)) };
+    let removed = outcomes.iter().any(|outcome| outcome.reason.is_none());
+    let owner = outcomes.iter().find(|outcome| outcome.reason == Some(MemberReason::IsOwner));
+    match owner {
+        Some(owner) if !removed => {
+            let text = format!("{} is the group's owner, who cannot be removed", owner.user);
+            Err(Refusal::coded(NO_PERMISSION, text))
+        }
+        _ => Ok(Map::new()),
+    }
+}
+
+/// `get_group_member_info`: pages by `Offset`, of a Community by `Next`.
+pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
+    let fields = call.fields();
+    let group = fields.group(GROUP_ID)?;
+    let filter = Filter::read(&fields, MEMBER_INFO_FILTER)?;
+    let roles = fields.words(&["MemberRoleFilter"], words::ROLES)?;
+    let roles = if roles.is_empty() { Role::ALL } else { &roles };
+    // Clients that set no limit send 0.
+    let limit = fields.number(&["Limit"], 0..=PAGE)?.filter(|limit| *limit > 0).unwrap_or(PAGE);
+    let offset = fields.number(&["Offset"], 0..=FARTHEST)?.unwrap_or(0);
+    let next = fields.user_if_named(&["Next"], call.user_bytes())?;
+
+    let view = call.group(&group, Action::ReadMembers).await?;
+    let by_cursor = view.group.group_type == GroupType::Community;
+    let limit = if by_cursor { limit.min(COMMUNITY_PAGE) } else { limit };
+    let after = next.filter(|_| by_cursor);
+    let offset = if after.is_some() { 0 } else { offset };
+    let store = &call.app.store;
+    let mut members =
+        store.members_in_roles(&group, roles, after.as_ref(), offset, limit + 1).await?;
+    let more = members.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        members.pop();
+    }
+    let now = chrono::Utc::now();
+    let mut answer = Map::new();
+    answer.insert("MemberNum".to_owned(), json!(view.group.member_count));
+    answer.insert(
+        "MemberList".to_owned(),
+        members.iter().map(|member| views::member(member, now, &filter)).collect(),
+    );
+    if by_cursor {
+        answer.insert("Next".to_owned(), json!(cursor(&members, more)));
+    }
+    Ok(answer)
+}
+
+/// Where the next page begins: after the last member of this one; empty at the end.
+fn cursor(members: &[MemberView], more: bool) -> &str {
+    members.last().filter(|_| more).map_or("", |member| member.user.as_str())
+}
+
+/// `get_role_in_group`.
+pub(super) async fn roles(call: Call) -> Result<Answer, Refusal> {
+    let fields = call.fields();
+    let group = fields.group(GROUP_ID)?;
+    let users = fields.users(&["User_Account"], call.user_bytes())?;
+    at_most("User_Account", users.len(), ROLES_IN_CALL, Reason::TooManyInCall)?;
+    call.group(&group, Action::ReadMembers).await?;
+    let filter = MemberFilter {
+        given: Some(users.clone()),
+        limit: i64::try_from(users.len()).unwrap_or(i64::MAX),
+        ..MemberFilter::default()
+    };
+    let (_, members) = call.app.store.members(&group, &filter).await?.ok_or_else(absent)?;
+    let known: HashMap<&UserId, Role> =
+        members.iter().map(|member| (&member.user, member.role)).collect();
+    let role_of = |user: &UserId| -> Value {
+        let role = known.get(user).map_or(words::NOT_A_MEMBER, |role| words::role(*role));
+        json!({"Member_Account": user, "Role": role})
+    };
+    let mut answer = Map::new();
+    answer.insert("UserIdList".to_owned(), users.iter().map(role_of).collect());
+    Ok(answer)
+}

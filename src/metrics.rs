@@ -1,0 +1,182 @@
+//! What Muster counts about itself, in one typed registry that `/metrics` prints.
+//!
+//! There is no global recorder: each server has its own registry, so that two servers in one process
+//! (the tests run many) do not add up.
+
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// One request, by face, route and status.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// `v1`, `v4` or `ops`.
+    pub face: &'static str,
+    /// The route's pattern or the command, never what a client invented.
+    pub route: String,
+    /// The HTTP status, on v4 the error code.
+    pub status: String,
+}
+
+/// One command of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CommandLabels {
+    /// Its name.
+    pub command: &'static str,
+    /// `ok` or the reason of the refusal.
+    pub outcome: &'static str,
+}
+
+/// One invitee, by result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResultLabels {
+    /// 0 to 4.
+    pub result: u32,
+}
+
+/// Something that ended or was dropped, by cause.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CauseLabels {
+    /// Why.
+    pub cause: &'static str,
+}
+
+/// All counters, gauges and histograms of a server.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered.
+    pub requests: Family<RequestLabels, Counter>,
+    /// Seconds from a request's head to its answer.
+    pub request_seconds: Histogram,
+    /// Commands decided.
+    pub commands: Family<CommandLabels, Counter>,
+    /// Invitees by result.
+    pub invited: Family<ResultLabels, Counter>,
+    /// Batches committed.
+    pub batches: Counter,
+    /// Batches that were run again, by cause.
+    pub batch_retries: Family<CauseLabels, Counter>,
+    /// Commands in a committed batch.
+    pub batch_size: Histogram,
+    /// Seconds that a batch took, from its first statement to the answer to its COMMIT.
+    pub batch_seconds: Histogram,
+    /// Seconds that a command waited for a lane.
+    pub lane_wait_seconds: Histogram,
+    /// Commands that wait for a lane.
+    pub waiting: Gauge,
+    /// Entries written to logs.
+    pub events: Counter,
+    /// Frames handed to sockets.
+    pub frames: Counter,
+    /// Open sockets.
+    pub sockets: Gauge,
+    /// Sockets that ended, by cause.
+    pub sockets_closed: Family<CauseLabels, Counter>,
+    /// Entries that the router read from the log because they did not come by themselves.
+    pub log_reads: Counter,
+    /// Streams that have a subscriber here.
+    pub streams: Gauge,
+    /// Whether the database answered when it was last asked.
+    pub database_up: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A registry with everything at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let fast = || Histogram::new(exponential_buckets(0.000_1, 2.0, 18));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("muster"),
+            requests: Family::default(),
+            request_seconds: fast(),
+            commands: Family::default(),
+            invited: Family::default(),
+            batches: Counter::default(),
+            batch_retries: Family::default(),
+            batch_size: Histogram::new(exponential_buckets(1.0, 2.0, 8)),
+            batch_seconds: fast(),
+            lane_wait_seconds: fast(),
+            waiting: Gauge::default(),
+            events: Counter::default(),
+            frames: Counter::default(),
+            sockets: Gauge::default(),
+            sockets_closed: Family::default(),
+            log_reads: Counter::default(),
+            streams: Gauge::default(),
+            database_up: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "Requests answered", self.requests.clone());
+        registry.register_with_unit(
+            "request",
+            "Time from a request's head to its answer",
+            Unit::Seconds,
+            self.request_seconds.clone(),
+        );
+        registry.register("commands", "Commands decided", self.commands.clone());
+        registry.register(
+            "invited",
+            "People named in invitations, by result",
+            self.invited.clone(),
+        );
+        registry.register("batches", "Batches committed", self.batches.clone());
+        registry.register("batch_retries", "Batches run again", self.batch_retries.clone());
+        registry.register("batch_commands", "Commands in a batch", self.batch_size.clone());
+        registry.register_with_unit(
+            "batch",
+            "Time of a batch",
+            Unit::Seconds,
+            self.batch_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "lane_wait",
+            "Time that a command waited for a lane",
+            Unit::Seconds,
+            self.lane_wait_seconds.clone(),
+        );
+        registry.register(
+            "waiting_commands",
+            "Commands that wait for a lane",
+            self.waiting.clone(),
+        );
+        registry.register("events", "Entries written to logs", self.events.clone());
+        registry.register("frames", "Frames handed to sockets", self.frames.clone());
+        registry.register("sockets", "Open sockets", self.sockets.clone());
+        registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());
+        registry.register("log_reads", "Entries read back from the log", self.log_reads.clone());
+        registry.register("streams", "Streams with a subscriber here", self.streams.clone());
+        registry.register("database_up", "Whether the database answers", self.database_up.clone());
+    }
+
+    /// The registry in the text format of OpenMetrics.
+    ///
+    /// # Errors
+    /// Only when formatting fails.
+    pub fn print(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}

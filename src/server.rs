@@ -1,0 +1,344 @@
+//! The composition root: settings become parts, parts become a running server, in one order; stopping
+//! goes through the same order backwards.
+//!
+//! Starting: listeners (a taken port is found before anything else is touched), key, database, engine,
+//! delivery, upkeep, faces. Stopping: no new connections, `bye` to every socket, requests in flight end,
+//! the lanes finish what waits, the pool closes, the embedded PostgreSQL stops.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::{Authenticator, KeySource, ProviderSettings, SecretKey, Settings, SettingsFault};
+use crate::config::{self, Config, Secret};
+use crate::delivery::{Bus, Hub};
+use crate::embedded::{self, Embedded, Options};
+use crate::engine::{self, Engine, Outbox};
+use crate::http::layers::Rate;
+use crate::http::{self, App, ops, serve};
+use crate::metrics::Metrics;
+use crate::model::limits::Accounts;
+use crate::store::{Place, Store};
+use crate::upkeep::Upkeep;
+
+/// Longest time that background tasks get when the server stops.
+const GRACE: Duration = Duration::from_secs(15);
+/// The file of the generated key, below the data directory.
+const KEY_FILE: &str = "secret-key";
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    key: Secret,
+    engine: Engine,
+    store: Store,
+    embedded: Option<Embedded>,
+    soft: CancellationToken,
+    hard: CancellationToken,
+    faces: TaskTracker,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Starts everything. When it returns, requests are answered.
+    ///
+    /// # Errors
+    /// When a listener, the key, the database, a migration or the identity provider's key is not usable.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let listener = bind(config.listen, "MUSTER_LISTEN").await?;
+        let ops_listener = bind(config.ops_listen, "MUSTER_OPS_LISTEN").await?;
+        let address = listener.local_addr()?;
+        let ops_address = ops_listener.local_addr()?;
+        let (embedded, place) = database(&config).await?;
+        let key = key(&config)?;
+        let auth = Arc::new(authenticator(&config, &key)?);
+        let store = Store::connect(&place, config.readers).await?;
+        store.migrate().await.context("migrating the database")?;
+
+        let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
+        let (faces, tasks) = (TaskTracker::new(), TaskTracker::new());
+        let metrics = Arc::new(Metrics::new());
+        metrics.database_up.set(1);
+        let limits = Arc::new(config.limits.clone());
+        let rate = Arc::new(Rate::new(config.rate_per_user));
+        let hub = Hub::start(store.clone(), Bus::Local, metrics.clone(), &faces, soft.clone());
+        let outbox: Outbox = {
+            let hub = hub.clone();
+            Arc::new(move |entries| hub.committed(entries))
+        };
+        let settings =
+            engine::Settings { lanes: config.lanes, ..engine::Settings::new(limits.clone()) };
+        let engine = Engine::start(store.clone(), settings, metrics.clone(), &outbox, &tasks);
+        let upkeep = Upkeep {
+            engine: engine.clone(),
+            store: store.clone(),
+            metrics: metrics.clone(),
+            rate: rate.clone(),
+        };
+        tasks.spawn(upkeep.run(soft.clone()));
+
+        let app = App {
+            engine: engine.clone(),
+            store: store.clone(),
+            auth,
+            hub,
+            rate,
+            limits,
+            app_id: config.app_id,
+            sockets_per_user: config.sockets_per_user,
+            metrics: metrics.clone(),
+        };
+        let public = http::public(app, &config.cors_origins)?;
+        faces.spawn(serve::serve(listener, public, soft.clone()));
+        let ops = ops::Ops { store: store.clone(), metrics, stopping: soft.clone() };
+        tasks.spawn(serve::serve(ops_listener, ops::router(ops), hard.clone()));
+        announce(&config, address, ops_address, embedded.as_ref());
+        Ok(Self { address, ops_address, key, engine, store, embedded, soft, hard, faces, tasks })
+    }
+
+    /// Where the public API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where health and metrics listen.
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The key that signs tokens for this server.
+    #[must_use]
+    pub fn key(&self) -> &Secret {
+        &self.key
+    }
+
+    /// The way to the database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves until the future resolves, then stops in order.
+    ///
+    /// # Errors
+    /// When the embedded PostgreSQL did not stop.
+    pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        stop.await;
+        self.stop().await
+    }
+
+    /// Stops in order: faces and sockets, engine, database.
+    ///
+    /// # Errors
+    /// When the embedded PostgreSQL did not stop.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        tracing::info!("stopping");
+        self.soft.cancel();
+        end(&self.faces, "connections").await;
+        self.engine.close();
+        self.hard.cancel();
+        end(&self.tasks, "background tasks").await;
+        self.store.close().await;
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await.context("stopping the embedded PostgreSQL")?;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn end(tracker: &TaskTracker, what: &str) {
+    tracker.close();
+    if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
+        tracing::warn!("{} {what} did not end in time", tracker.len());
+    }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{setting}: listening on {address} is not possible"))
+}
+
+/// The operator's database, or the embedded one, started.
+async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> {
+    if let Some(url) = &config.database_url {
+        return Ok((None, Place::Url(url.expose().to_owned())));
+    }
+    let mut options = Options::new(&config.data_dir);
+    options.pg_user.clone_from(&config.pg_user);
+    options.bin_dir.clone_from(&config.pg_bin_dir);
+    if let (Some(url), Some(pinned)) = (&config.pg_download_url, &mut options.download) {
+        pinned.url.clone_from(url);
+    }
+    let embedded = Embedded::start(options).await?;
+    let place = Place::Socket {
+        dir: embedded.socket_dir().to_owned(),
+        port: embedded::PORT,
+        user: embedded.user().to_owned(),
+        database: embedded.database().to_owned(),
+    };
+    Ok((Some(embedded), place))
+}
+
+fn announce(config: &Config, address: SocketAddr, ops: SocketAddr, embedded: Option<&Embedded>) {
+    let database = match embedded {
+        Some(embedded) => {
+            format!(
+                "embedded PostgreSQL {} in {}",
+                embedded.server_version(),
+                config.data_dir.display()
+            )
+        }
+        None => "DATABASE_URL".to_owned(),
+    };
+    let limits = &config.limits;
+    let accounts = match limits.accounts {
+        Accounts::Open => "open",
+        Accounts::Registered => "registered",
+    };
+    tracing::info!(
+        groups_per_user = limits.groups_per_user.value,
+        members_per_group = limits.members_per_group.value,
+        invite_batch = limits.invite_batch.value,
+        accounts,
+        lanes = config.lanes,
+        %database,
+        "serving http://{address}, health and metrics at http://{ops}"
+    );
+}
+
+/// The key that signs tokens: the configured one, or with the embedded default one that is made once and
+/// kept in the data directory, readable by its owner alone.
+///
+/// # Errors
+/// When there is a `DATABASE_URL` and no key, or the file can be neither read nor written.
+pub fn key(config: &Config) -> anyhow::Result<Secret> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone());
+    }
+    if config.database_url.is_some() {
+        anyhow::bail!("MUSTER_SECRET_KEY is required with DATABASE_URL");
+    }
+    let path = config.data_dir.join(KEY_FILE);
+    if let Some(found) = read_key(&path)? {
+        return Ok(found);
+    }
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("making {}", config.data_dir.display()))?;
+    let text = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        // Linking fails if somebody else made the key meanwhile; then that one counts.
+        let linked = std::fs::hard_link(&temporary, &path);
+        std::fs::remove_file(&temporary)?;
+        match linked {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    };
+    write().with_context(|| format!("writing the key to {}", path.display()))?;
+    read_key(&path)?.with_context(|| format!("the key in {} vanished", path.display()))
+}
+
+fn read_key(path: &Path) -> anyhow::Result<Option<Secret>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().len() >= 16 => Ok(Some(Secret::new(text.trim()))),
+        Ok(_) => anyhow::bail!(
+            "{} holds no usable key; remove it or set MUSTER_SECRET_KEY",
+            path.display()
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading the key in {}", path.display())),
+    }
+}
+
+fn authenticator(config: &Config, key: &Secret) -> anyhow::Result<Authenticator> {
+    let provider = config.provider.as_ref().map(|provider| ProviderSettings {
+        source: match &provider.source {
+            config::KeySource::Jwks(url) => KeySource::JwksUrl(url.clone()),
+            config::KeySource::PublicKeyPem(pem) => KeySource::PublicKeyPem(pem.clone()),
+        },
+        issuer: provider.issuer.clone(),
+        audience: provider.audience.clone(),
+        admins: provider.admins,
+    });
+    let settings = Settings {
+        app_id: config.app_id,
+        secret_key: SecretKey::new(key.expose()),
+        admins: config.admins.clone(),
+        user_id_bytes: config.limits.user_id_bytes,
+        provider,
+    };
+    Authenticator::new(settings).map_err(|fault| {
+        let name = match &fault {
+            SettingsFault::SecretKeyEmpty => "MUSTER_SECRET_KEY",
+            SettingsFault::IssuerEmpty => "MUSTER_JWT_ISSUER",
+            SettingsFault::AudienceEmpty => "MUSTER_JWT_AUDIENCE",
+            SettingsFault::PublicKey(_) => "MUSTER_JWT_PUBLIC_KEY",
+            SettingsFault::JwksUrl(_) => "MUSTER_JWKS_URL",
+        };
+        config.refuse(name, fault.to_string()).into()
+    })
+}
+
+/// The database of the settings, for a command that only needs that.
+async fn store_of(config: &Config) -> anyhow::Result<(Option<Embedded>, Store)> {
+    let (embedded, place) = database(config).await?;
+    let store = Store::connect(&place, 1).await?;
+    Ok((embedded, store))
+}
+
+async fn release(embedded: Option<Embedded>, store: &Store) -> anyhow::Result<()> {
+    store.close().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await?;
+    }
+    Ok(())
+}
+
+/// Applies what is missing of the migrations: version, description, and whether it is applied now.
+///
+/// # Errors
+/// When the database is not usable or a migration fails.
+pub async fn migrate(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>> {
+    let (embedded, store) = store_of(config).await?;
+    let result = async {
+        store.migrate().await?;
+        store.migrations().await
+    };
+    let result = result.await;
+    release(embedded, &store).await?;
+    result
+}
+
+/// Every migration: version, description, and whether it is applied.
+///
+/// # Errors
+/// When the database is not usable.
+pub async fn migration_status(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>> {
+    let (embedded, store) = store_of(config).await?;
+    let result = store.migrations().await;
+    release(embedded, &store).await?;
+    result
+}

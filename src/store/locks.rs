@@ -1,0 +1,232 @@
+//! Locking groups and users, and reading the same rows without a lock.
+//!
+//! Locks are taken in statements of their own, groups before users, each in byte order of the id, always
+//! `FOR NO KEY UPDATE`. What else matters is read by a later statement (see [`super::facts`]): one that
+//! waited for a lock still sees the database as it was before the wait.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::unknown_code;
+use crate::model::{
+    Group, GroupId, GroupType, InviteConsent, InviteOption, JoinOption, Moment, User, UserId,
+};
+
+/// The columns of a group's row.
+struct GroupRow {
+    group_id: String,
+    group_type: i16,
+    owner_id: Option<String>,
+    join_option: i16,
+    invite_option: i16,
+    max_members: Option<i32>,
+    member_count: i32,
+    pending_count: i32,
+    seq: i64,
+    created_at: Moment,
+    dismissed_at: Option<Moment>,
+}
+
+impl TryFrom<GroupRow> for Group {
+    type Error = sqlx::Error;
+
+    fn try_from(row: GroupRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: GroupId::from_stored(&row.group_id),
+            group_type: GroupType::from_code(row.group_type)
+                .ok_or_else(|| unknown_code("group type", row.group_type))?,
+            owner: row.owner_id.as_deref().map(UserId::from_stored),
+            join_option: JoinOption::from_code(row.join_option)
+                .ok_or_else(|| unknown_code("join option", row.join_option))?,
+            invite_option: InviteOption::from_code(row.invite_option)
+                .ok_or_else(|| unknown_code("invite option", row.invite_option))?,
+            max_members: row.max_members,
+            member_count: row.member_count,
+            pending_count: row.pending_count,
+            seq: row.seq,
+            created_at: row.created_at,
+            dismissed_at: row.dismissed_at,
+        })
+    }
+}
+
+/// Locks groups in order, waiting for those that others hold.
+pub(crate) async fn lock_groups(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<GroupId>,
+) -> Result<Vec<Group>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query_as!(
+        GroupRow,
+        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
+                  member_count, pending_count, seq, created_at, dismissed_at
+             from groups where group_id = any($1::text[])
+            order by group_id
+              for no key update"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Group::try_from).collect()
+}
+
+/// Locks those groups, in order, that nobody else holds.
+pub(crate) async fn lock_free_groups(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<GroupId>,
+) -> Result<Vec<Group>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query_as!(
+        GroupRow,
+        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
+                  member_count, pending_count, seq, created_at, dismissed_at
+             from groups where group_id = any($1::text[])
+            order by group_id
+              for no key update skip locked"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Group::try_from).collect()
+}
+
+/// Groups as they are, without a lock.
+pub(crate) async fn read_groups(
+    connection: &mut PgConnection,
+    ids: &[GroupId],
+) -> Result<Vec<Group>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let rows = sqlx::query_as!(
+        GroupRow,
+        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
+                  member_count, pending_count, seq, created_at, dismissed_at
+             from groups where group_id = any($1::text[])"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Group::try_from).collect()
+}
+
+/// Those of the groups that exist.
+pub(crate) async fn existing_groups(
+    connection: &mut PgConnection,
+    ids: &[GroupId],
+) -> Result<Vec<GroupId>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
+    let found = sqlx::query_scalar!(
+        "select group_id from groups where group_id = any($1::text[])",
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found.iter().map(|id| GroupId::from_stored(id)).collect())
+}
+
+/// The database's time.
+pub(crate) async fn now(connection: &mut PgConnection) -> Result<Moment, sqlx::Error> {
+    sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(connection).await
+}
+
+struct UserRow {
+    user_id: String,
+    nick_name: String,
+    face_url: String,
+    invite_consent: i16,
+    group_limit: Option<i32>,
+    group_count: i32,
+    pending_count: i32,
+    membership_rev: i64,
+    user_seq: i64,
+    deleted_at: Option<Moment>,
+    created_at: Moment,
+    fresh: bool,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = sqlx::Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: UserId::from_stored(&row.user_id),
+            nick_name: row.nick_name,
+            face_url: row.face_url,
+            invite_consent: InviteConsent::from_code(row.invite_consent)
+                .ok_or_else(|| unknown_code("consent", row.invite_consent))?,
+            group_limit: row.group_limit,
+            group_count: row.group_count,
+            pending_count: row.pending_count,
+            membership_rev: row.membership_rev,
+            user_seq: row.user_seq,
+            deleted_at: row.deleted_at,
+            created_at: row.created_at,
+            fresh: row.fresh,
+        })
+    }
+}
+
+/// Makes the rows that may be made and locks all of them in order.
+///
+/// An absent row cannot be locked, so a user who has never been seen is inserted first: from then on his
+/// counter is a locked row like everybody's. Inserting is finished before the first lock is taken, and
+/// nobody who is still inserting holds a lock, so the two phases cannot wait for each other in a circle.
+/// A row that another session was inserting at the same time is missing in the answer: the caller rolls
+/// back and tries again.
+pub(crate) async fn lock_users(
+    connection: &mut PgConnection,
+    lock: &BTreeSet<UserId>,
+    make: &BTreeSet<UserId>,
+) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
+    let lock: Vec<&str> = lock.iter().map(UserId::as_str).collect();
+    let make: Vec<&str> = make.iter().map(UserId::as_str).collect();
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"with fresh as (
+               insert into users (user_id, created_at)
+               select u.user_id, clock_timestamp() from unnest($2::text[]) as u(user_id)
+                where not exists (select from users x where x.user_id = u.user_id)
+                order by u.user_id collate "C"
+                   on conflict do nothing
+               returning *
+           ), held as (
+               select * from users
+                where user_id = any($1::text[]) and (select count(*) from fresh) >= 0
+                order by user_id
+                  for no key update
+           )
+           select user_id as "user_id!", nick_name as "nick_name!", face_url as "face_url!",
+                  invite_consent as "invite_consent!", group_limit, group_count as "group_count!",
+                  pending_count as "pending_count!", membership_rev as "membership_rev!",
+                  user_seq as "user_seq!", deleted_at, created_at as "created_at!",
+                  true as "fresh!"
+             from fresh
+           union all
+           select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
+                  pending_count, membership_rev, user_seq, deleted_at, created_at, false
+             from held"#,
+        &lock as &[&str],
+        &make as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| User::try_from(row).map(|user| (user.id.clone(), user))).collect()
+}
+
+/// Users as they are, without a lock.
+pub(crate) async fn read_users(
+    connection: &mut PgConnection,
+    ids: &BTreeSet<UserId>,
+) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
+    let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
+                  pending_count, membership_rev, user_seq, deleted_at, created_at, false as "fresh!"
+             from users where user_id = any($1::text[])"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| User::try_from(row).map(|user| (user.id.clone(), user))).collect()
+}

@@ -1,0 +1,104 @@
+//! What a server does without being asked: ends applications whose time is over, releases what large
+//! dismissed groups left behind, forgets what nobody needs any more, and watches the database.
+//!
+//! Every change goes through the engine like a caller's. Several nodes may do the same work at the same
+//! time: whoever comes second finds nothing left to do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+use crate::http::layers::Rate;
+use crate::metrics::Metrics;
+use crate::model::{Caller, Command, Error, Operation, Reply, UserId};
+use crate::store::Store;
+
+/// How often it looks for what is due.
+const LOOK: Duration = Duration::from_secs(1);
+/// Rounds of looking between two sweeps.
+const SWEEP: u64 = 60;
+/// Most applications ended in one round.
+const DUE: i64 = 200;
+/// Most groups whose release is worked on in one round.
+const GROUPS: i64 = 4;
+
+/// What upkeep works with.
+pub struct Upkeep {
+    /// Makes the changes.
+    pub engine: Engine,
+    /// Finds what is due.
+    pub store: Store,
+    /// Told whether the database answers.
+    pub metrics: Arc<Metrics>,
+    /// Forgets quiet callers.
+    pub rate: Arc<Rate>,
+}
+
+impl Upkeep {
+    /// Works until the token is cancelled.
+    pub async fn run(self, stopping: CancellationToken) {
+        let mut round: u64 = 0;
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            round += 1;
+            let up = self.store.answers().await;
+            if i64::from(up) != self.metrics.database_up.set(i64::from(up)) {
+                if up {
+                    tracing::info!("the database answers");
+                } else {
+                    tracing::warn!("the database does not answer");
+                }
+            }
+            if !up {
+                continue;
+            }
+            let work = async {
+                if let Err(error) = self.round(round.is_multiple_of(SWEEP)).await {
+                    tracing::warn!(context = error.context.as_deref(), "upkeep: {error}");
+                }
+            };
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = work => {}
+            }
+        }
+    }
+
+    async fn round(&self, sweep: bool) -> Result<(), Error> {
+        for due in self.store.due_applications(DUE).await? {
+            let operation = Operation::Expire {
+                group: due.group,
+                application: due.id,
+                subject: due.subject,
+                from_user: due.from_user,
+            };
+            // Its group may be dismissed meanwhile: then the release ends it.
+            if let Err(error) = self.submit(operation).await {
+                tracing::debug!("an application could not be ended: {error}");
+            }
+        }
+        for group in self.store.unreleased_groups(GROUPS).await? {
+            let mut steps = 0;
+            while self.submit(Operation::Release { group: group.clone() }).await? == Reply::More {
+                steps += 1;
+            }
+            tracing::info!(%group, steps, "released a dismissed group");
+        }
+        if sweep {
+            self.rate.forget();
+            let gone = self.store.sweep().await?;
+            tracing::debug!(gone, "swept");
+        }
+        Ok(())
+    }
+
+    async fn submit(&self, operation: Operation) -> Result<Reply, Error> {
+        let caller = Caller { user: UserId::from_stored("muster"), administrator: true };
+        self.engine.submit(Command { caller, operation, idempotency: None }).await
+    }
+}

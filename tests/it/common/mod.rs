@@ -1,0 +1,342 @@
+//! What the tests share: one PostgreSQL for the run, a database and a server for each test, clients.
+
+pub(crate) mod cluster;
+pub(crate) mod held;
+pub(crate) mod process;
+pub(crate) mod socket;
+pub(crate) mod wire;
+
+use std::time::Duration;
+
+use chrono::Utc;
+use muster::auth::{SecretKey, jwt, usersig};
+use muster::config::Config;
+use muster::model::UserId;
+use reqwest::Method;
+use serde_json::Value;
+use sqlx::postgres::PgPool;
+
+pub(crate) use socket::Socket;
+
+/// The app administrator of every test server.
+pub(crate) const ADMIN: &str = "administrator";
+/// The key of every test server.
+pub(crate) const KEY: &str = "a key for tests, of enough bytes";
+/// The app of every test server.
+pub(crate) const APP: u64 = 1_400_000_000;
+
+/// A server in this process, with a database of its own.
+pub(crate) struct Server {
+    inner: Option<muster::server::Server>,
+    http: reqwest::Client,
+    database: String,
+    url: String,
+    ops: String,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// `data` of an answer that must be a success.
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        assert_eq!(self.body["code"], 0, "{self:?}");
+        self.body["data"].clone()
+    }
+
+    /// Checks a refusal: status, code and reason.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: i64, reason: &str) -> Value {
+        let found = (self.status, self.body["code"].as_i64(), self.body["data"]["reason"].as_str());
+        assert_eq!(found, (status, Some(code), Some(reason)), "{self:?}");
+        self.body["data"].clone()
+    }
+}
+
+/// The members and results of an invite's or a kick's data, in order.
+pub(crate) fn results(data: &Value) -> Vec<(String, i64)> {
+    let lines = data.as_array().expect("a list of results");
+    lines
+        .iter()
+        .map(|line| {
+            let member = line["memberID"].as_str().expect("memberID").to_owned();
+            (member, line["result"].as_i64().expect("result"))
+        })
+        .collect()
+}
+
+/// A token of a user, valid for this long.
+pub(crate) fn jwt_of(user: &str, seconds: u32) -> String {
+    let user = UserId::from_stored(user);
+    jwt::sign_hs256(&SecretKey::new(KEY), &user, Utc::now(), seconds).expect("a JWT")
+}
+
+impl Server {
+    /// A server with the default settings.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// A server with settings.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::on(&cluster::fresh_database().await, settings).await
+    }
+
+    /// A server on a database that exists, perhaps beside another one.
+    pub(crate) async fn on(database: &str, settings: &[(&str, &str)]) -> Self {
+        let mut pairs = vec![
+            ("MUSTER_LISTEN", "127.0.0.1:0"),
+            ("MUSTER_OPS_LISTEN", "127.0.0.1:0"),
+            ("DATABASE_URL", database),
+            ("MUSTER_SECRET_KEY", KEY),
+            ("MUSTER_RATE_PER_USER", "100000"),
+            ("MUSTER_LANES", "2"),
+            ("MUSTER_READERS", "4"),
+        ];
+        pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
+        pairs.extend_from_slice(settings);
+        let config = Config::for_tests(pairs).expect("settings of a test");
+        let inner = muster::server::Server::start(config).await.expect("a server");
+        Self {
+            http: reqwest::Client::new(),
+            database: database.to_owned(),
+            url: format!("http://{}", inner.address()),
+            ops: format!("http://{}", inner.ops_address()),
+            inner: Some(inner),
+        }
+    }
+
+    /// A second server on the same database.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::on(&self.database, &[]).await
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn ops_url(&self) -> &str {
+        &self.ops
+    }
+
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database
+    }
+
+    pub(crate) fn app_id(&self) -> u64 {
+        APP
+    }
+
+    /// A UserSig.
+    pub(crate) fn usersig(&self, user: &str) -> String {
+        let user = UserId::from_stored(user);
+        usersig::sign(&SecretKey::new(KEY), APP, &user, Utc::now(), 86_400, None)
+            .expect("a UserSig")
+    }
+
+    /// A token for the Authorization header.
+    pub(crate) fn token(&self, user: &str) -> String {
+        jwt_of(user, 86_400)
+    }
+
+    /// A look into the database.
+    pub(crate) async fn db(&self) -> PgPool {
+        PgPool::connect(&self.database).await.expect("the database")
+    }
+
+    /// Stops it as SIGTERM does.
+    pub(crate) async fn stop(mut self) {
+        if let Some(inner) = self.inner.take() {
+            inner.stop().await.expect("an orderly stop");
+        }
+    }
+
+    /// A request with everything said.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await.expect("a body");
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Answer { status, headers, body }
+    }
+
+    async fn call(&self, method: Method, user: &str, path: &str, body: Option<Value>) -> Answer {
+        let bearer = format!("Bearer {}", self.token(user));
+        let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+        self.send(method, path, &[("authorization", &bearer)], body).await
+    }
+
+    pub(crate) async fn get(&self, user: &str, path: &str) -> Answer {
+        self.call(Method::GET, user, path, None).await
+    }
+
+    pub(crate) async fn post(&self, user: &str, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, user, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, user: &str, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, user, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, user: &str, path: &str, body: Value) -> Answer {
+        self.call(Method::PATCH, user, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, user: &str, path: &str) -> Answer {
+        self.call(Method::DELETE, user, path, None).await
+    }
+
+    /// Makes a group and returns its id.
+    pub(crate) async fn group(
+        &self,
+        owner: &str,
+        id: &str,
+        group_type: &str,
+        more: Value,
+    ) -> String {
+        let mut body = serde_json::json!({
+            "groupID": id, "groupType": group_type, "groupName": "a group of a test"
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name.as_str()] = value.clone();
+        }
+        self.post(owner, "/v1/groups", body).await.ok()["groupID"]
+            .as_str()
+            .expect("groupID")
+            .to_owned()
+    }
+
+    /// A command of the Tencent face by the administrator.
+    pub(crate) async fn v4(&self, command: &str, body: Value) -> Value {
+        self.v4_as(ADMIN, command, body).await
+    }
+
+    /// A command of the Tencent face by anybody.
+    pub(crate) async fn v4_as(&self, user: &str, command: &str, body: Value) -> Value {
+        let usersig = self.usersig(user);
+        let path = format!(
+            "/v4/{command}?sdkappid={APP}&identifier={user}&usersig={usersig}&random=1&contenttype=json"
+        );
+        let (status, body) = self.v4_raw(&path, body.to_string().as_bytes()).await;
+        assert_eq!(status, 200, "{command}: {body}");
+        body
+    }
+
+    /// Anything sent to the Tencent face.
+    pub(crate) async fn v4_raw(&self, path: &str, body: &[u8]) -> (u16, Value) {
+        let answer = self.send(Method::POST, path, &[], body.to_vec()).await;
+        (answer.status, answer.body)
+    }
+
+    /// A socket of a user after `ready`.
+    pub(crate) async fn ws(&self, user: &str) -> Socket {
+        Socket::open(&self.url, &self.token(user)).await
+    }
+
+    /// A socket that has said nothing yet.
+    pub(crate) async fn raw_ws(&self) -> socket::Stream {
+        socket::connect(&self.url).await
+    }
+
+    /// Checks what must hold in every database: numbers without holes, counters equal to rows.
+    pub(crate) async fn check_invariants(&self) {
+        check_invariants(&self.database).await;
+    }
+}
+
+/// Waits until something is so, at most ten seconds.
+pub(crate) async fn eventually<F, T>(what: &str, mut check: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    for _ in 0..400 {
+        if let Some(found) = check().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("within ten seconds not so: {what}");
+}
+
+/// Checks what must hold in every database, by counting.
+pub(crate) async fn check_invariants(database: &str) {
+    const RULES: &[(&str, &str)] = &[
+        (
+            "a group's log is 1..seq without holes",
+            "select g.group_id from groups g
+               left join (select group_id, count(*) n, min(seq) lo, max(seq) hi
+                            from group_events group by 1) e using (group_id)
+              where e.n is distinct from g.seq or e.lo is distinct from 1 or e.hi is distinct from g.seq",
+        ),
+        (
+            "member_count is the number of members",
+            "select g.group_id from groups g
+              where g.member_count <> (select count(*) from members m
+                                        where m.group_id = g.group_id and m.left_seq is null)",
+        ),
+        (
+            "no group is over its cap",
+            "select group_id from groups where member_count > max_members",
+        ),
+        (
+            "group_count is the number of groups that count",
+            "select u.user_id from users u
+              where u.group_count <> (select count(*) from members m join groups g using (group_id)
+                                       where m.user_id = u.user_id and m.left_seq is null
+                                         and g.group_type <> 4)",
+        ),
+        (
+            "pending_count of a group is the number of its open applications",
+            "select g.group_id from groups g
+              where g.pending_count <> (select count(*) from applications a
+                                         where a.group_id = g.group_id and a.state = 0)",
+        ),
+        (
+            "pending_count of a user is the number of open applications about him",
+            "select u.user_id from users u
+              where u.pending_count <> (select count(*) from applications a
+                                         where a.subject = u.user_id and a.state = 0)",
+        ),
+        (
+            "a user's own stream is 1..user_seq without holes",
+            "select u.user_id from users u
+               left join (select user_id, count(*) n, max(seq) hi
+                            from user_events group by 1) e using (user_id)
+              where coalesce(e.n, 0) <> u.user_seq or coalesce(e.hi, 0) <> u.user_seq",
+        ),
+        (
+            "memberships lie within the log",
+            "select m.group_id from members m join groups g using (group_id)
+              where m.joined_seq > g.seq or coalesce(m.left_seq, 0) > g.seq",
+        ),
+        (
+            "every member has an account",
+            "select m.user_id from members m left join users u using (user_id) where u.user_id is null",
+        ),
+    ];
+    let pool = PgPool::connect(database).await.expect("the database");
+    for (rule, query) in RULES {
+        let broken: Vec<(String,)> =
+            sqlx::query_as(*query).fetch_all(&pool).await.expect("a query of a rule");
+        assert!(broken.is_empty(), "{rule}: not so for {broken:?}");
+    }
+    pool.close().await;
+}

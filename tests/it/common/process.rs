@@ -1,0 +1,151 @@
+//! The real binary as a process of its own, for tests that kill or freeze it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{KEY, jwt_of};
+
+/// A server process. It is ended when this is dropped, however the test ends.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) ops: String,
+}
+
+/// Two ports that are free now.
+fn free_ports() -> (u16, u16) {
+    let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (first, second) = (listen(), listen());
+    let port = |one: &std::net::TcpListener| one.local_addr().expect("an address").port();
+    (port(&first), port(&second))
+}
+
+impl Process {
+    /// Starts `muster serve` with these settings beside the usual ones and waits until it is ready.
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
+        let process = Self::spawn(settings);
+        process.ready().await;
+        process
+    }
+
+    fn spawn(settings: &[(&str, &str)]) -> Self {
+        let (port, ops_port) = free_ports();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        let child = command
+            .arg("serve")
+            .env("MUSTER_LISTEN", format!("127.0.0.1:{port}"))
+            .env("MUSTER_OPS_LISTEN", format!("127.0.0.1:{ops_port}"))
+            .env("MUSTER_SECRET_KEY", KEY)
+            .env("MUSTER_RATE_PER_USER", "100000")
+            .env("MUSTER_LOG", "error")
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the binary");
+        let url = |port| format!("http://127.0.0.1:{port}");
+        Self { child, url: url(port), ops: url(ops_port) }
+    }
+
+    async fn ready(&self) {
+        super::eventually("the server is ready", || async {
+            let answer = reqwest::get(format!("{}/readyz", self.ops)).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Sends a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(status.success(), "kill -{name}");
+    }
+
+    /// Kills it as a power cut would, and waits for its end.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("kill -9");
+        self.child.wait().expect("its end");
+    }
+
+    /// Posts as a user; status and body, or nothing when the connection failed.
+    pub(crate) async fn post(
+        &self,
+        client: &reqwest::Client,
+        user: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Option<(u16, serde_json::Value)> {
+        let request = client
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(jwt_of(user, 3_600))
+            .timeout(Duration::from_secs(30))
+            .json(body);
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.json().await.ok()?))
+    }
+
+    /// Gets as a user.
+    pub(crate) async fn get(&self, user: &str, path: &str) -> serde_json::Value {
+        let client = reqwest::Client::new();
+        let request = client.get(format!("{}{path}", self.url)).bearer_auth(jwt_of(user, 3_600));
+        let response = request.send().await.expect("an answer");
+        response.json().await.expect("JSON")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A directory that goes when the test ends; PostgreSQL's account can reach it.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let unique =
+            format!("muster-it-{name}-{}-{:04x}", std::process::id(), rand::random::<u16>());
+        Self(std::env::temp_dir().join(unique))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().expect("a path of text")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // PostgreSQL may still be at work on its end.
+        for _ in 0..100 {
+            let stopped = !self.0.join("pg/postmaster.pid").exists();
+            if stopped && (std::fs::remove_dir_all(&self.0).is_ok() || !self.0.exists()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// The address of the embedded PostgreSQL that runs below a data directory.
+pub(crate) fn embedded_url(data_dir: &Path) -> String {
+    let pid_file = data_dir.join("pg/postmaster.pid");
+    let text = std::fs::read_to_string(pid_file).expect("postmaster.pid");
+    let lines: Vec<&str> = text.lines().collect();
+    format!("postgres://muster@localhost:{}/muster?host={}", lines[3], lines[4])
+}

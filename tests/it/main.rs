@@ -1,0 +1,23 @@
+//! All integration tests, in one binary: the real server over HTTP and websockets on a real PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold fails a test")]
+
+mod common;
+
+mod applications;
+mod architecture;
+mod around;
+mod bad_input;
+mod crash;
+mod credentials;
+mod demo;
+mod docs;
+mod embedded;
+mod groups;
+mod idempotency;
+mod invite;
+mod matrix;
+mod model;
+mod ops;
+mod races;
+mod settings;
