@@ -64,7 +64,7 @@ fn run(asked: Asked) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(&sources)?;
     if matches!(command, Command::Demo { .. }) && config.is_default("MUSTER_LOG") {
         // What the demo prints is what there is to read.
-        config.log = "warn".to_owned();
+        "warn".clone_into(&mut config.log);
     }
     logging::start(&config)?;
     if spared {

@@ -43,6 +43,9 @@ pub(super) enum Message {
     Drained(ConnId),
     /// A connection has ended.
     Unregister(ConnId),
+    /// For the test of what happens after a panic.
+    #[cfg(test)]
+    Panic,
     /// The log was read: the entries, and whether there are more of them.
     Read { read: Read, found: Result<(Vec<LogEntry>, bool), Error> },
 }

@@ -79,13 +79,17 @@ impl Mailbox {
 
     /// Waits until there is something to take.
     pub(super) async fn filled(&self) {
-        loop {
-            {
-                let inside = self.inside();
-                if !inside.items.is_empty() || inside.closed.is_some() {
-                    return;
-                }
-            }
+        self.until(|inside| !inside.items.is_empty() || inside.closed.is_some()).await;
+    }
+
+    /// Waits until it was too much for the queue.
+    pub(super) async fn overflowed(&self) {
+        self.until(|inside| inside.closed == Some(Cause::TooSlow)).await;
+    }
+
+    /// Only one task may wait at a time.
+    async fn until(&self, so: impl Fn(&Inside) -> bool) {
+        while !so(&self.inside()) {
             self.wake.notified().await;
         }
     }

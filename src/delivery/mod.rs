@@ -21,6 +21,10 @@ mod mailbox;
 mod resume;
 mod router;
 mod source;
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod worker;
 

@@ -142,6 +142,8 @@ impl<S: Source> Worker<S> {
                 self.carry_out(effects);
             }
             Message::Unregister(id) => self.unregister(id),
+            #[cfg(test)]
+            Message::Panic => std::panic::panic_any("a test wants it"),
             Message::Read { read, found } => self.take_read(&read, found),
         }
     }

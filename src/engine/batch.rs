@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Executor, PgConnection};
+use tokio::time::timeout;
 
 use crate::model::{Command, Error, Group, GroupId, Limits, Moment, Reason, Reply, UserId};
 use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Stop};
@@ -15,7 +17,7 @@ use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::write::{NewReply, write};
 use crate::store::{engine as memory, facts as rows, locks};
 
-use super::failure::{Failure, keeps_connection};
+use super::failure::{Failure, keeps_connection, no_answer};
 use super::outcome::{Outcome, Verdict};
 
 /// Tries to run commands as one transaction.
@@ -23,11 +25,17 @@ pub(super) async fn attempt(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
     limits: &Arc<Limits>,
+    silence: Duration,
 ) -> Result<Outcome, Failure> {
     let batch = uuid::Uuid::new_v4();
-    connection.execute("begin").await?;
-    match prepare(connection, commands, limits, batch).await {
-        Ok((outcome, true)) => commit(connection, outcome).await,
+    let prepared = async {
+        connection.execute("begin").await?;
+        prepare(connection, commands, limits, batch).await
+    };
+    // Whoever stops waiting gives the connection up, and with it whatever was begun on it.
+    let prepared = timeout(silence, prepared).await.unwrap_or_else(|_| Err(Failure::silent()));
+    match prepared {
+        Ok((outcome, true)) => commit(connection, outcome, silence).await,
         Ok((outcome, false)) => {
             connection.execute("rollback").await?;
             Ok(outcome)
@@ -44,11 +52,16 @@ pub(super) async fn attempt(
     }
 }
 
-async fn commit(connection: &mut PgConnection, outcome: Outcome) -> Result<Outcome, Failure> {
-    match connection.execute("commit").await {
-        Ok(_) => Ok(outcome),
-        Err(error) if keeps_connection(&error) => Err(Failure::Refused(error)),
-        Err(error) => Err(Failure::Unknown(Box::new(outcome), error)),
+async fn commit(
+    connection: &mut PgConnection,
+    outcome: Outcome,
+    silence: Duration,
+) -> Result<Outcome, Failure> {
+    match timeout(silence, connection.execute("commit")).await {
+        Ok(Ok(_)) => Ok(outcome),
+        Ok(Err(error)) if keeps_connection(&error) => Err(Failure::Refused(error)),
+        Ok(Err(error)) => Err(Failure::Unknown(Box::new(outcome), error)),
+        Err(_) => Err(Failure::Unknown(Box::new(outcome), no_answer())),
     }
 }
 
@@ -160,6 +173,7 @@ pub(super) async fn load_facts(
         }
     }
     let now = load_relations(connection, pairs, &mut loaded).await?;
+    load_inviters(connection, &needs, &mut loaded).await?;
     let wanting = |pick: fn(&Needs) -> bool| -> Vec<GroupId> {
         needs.iter().filter(|(_, need)| pick(need)).map(|(id, _)| id.clone()).collect()
     };
@@ -185,6 +199,7 @@ pub(super) async fn load_facts(
 
 fn merge(all: &mut Needs, one: Needs) {
     all.applications.extend(one.applications);
+    all.inviters |= one.inviters;
     all.managers |= one.managers;
     all.profile |= one.profile;
     all.members_up_to = all.members_up_to.max(one.members_up_to);
@@ -203,6 +218,26 @@ async fn load_relations(
         return Ok(now);
     }
     locks::now(connection).await
+}
+
+/// Loads the relations of those who made the open applications among the facts.
+async fn load_inviters(
+    connection: &mut PgConnection,
+    needs: &BTreeMap<GroupId, Needs>,
+    loaded: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let mut pairs = Vec::new();
+    for (id, _) in needs.iter().filter(|(_, need)| need.inviters) {
+        let Some(of_group) = loaded.get(id) else { continue };
+        let inviters = of_group.applications.values().map(|open| &open.from_user);
+        let unknown: BTreeSet<&UserId> =
+            inviters.filter(|user| !of_group.known.contains(*user)).collect();
+        pairs.extend(unknown.into_iter().map(|user| (id.clone(), user.clone())));
+    }
+    if !pairs.is_empty() {
+        rows::relations(connection, &pairs, loaded).await?;
+    }
+    Ok(())
 }
 
 /// The users whose rows the commands need, as far as they are permitted.

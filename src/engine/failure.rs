@@ -25,6 +25,11 @@ impl Failure {
         if keeps_connection(&error) { Self::Refused(error) } else { Self::Lost(error) }
     }
 
+    /// The server said nothing for too long, before COMMIT was sent.
+    pub(super) fn silent() -> Self {
+        Self::Lost(no_answer())
+    }
+
     /// The cause as a metric's label.
     pub(super) fn cause(&self) -> &'static str {
         match self {
@@ -57,6 +62,11 @@ impl From<WriteError> for Failure {
             WriteError::Wall(what) => Self::Raced(what),
         }
     }
+}
+
+/// The error of a server that says nothing.
+pub(super) fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 /// Whether the session goes on after this error.

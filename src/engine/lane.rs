@@ -137,7 +137,8 @@ impl Lane {
             }
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
-        let result = batch::attempt(&mut connection, &list, &self.settings.limits).await;
+        let silence = self.settings.patience.silence;
+        let result = batch::attempt(&mut connection, &list, &self.settings.limits, silence).await;
         match &result {
             Ok(_) => {
                 self.metrics.batches.inc();
@@ -164,6 +165,7 @@ impl Lane {
 
     /// Answers what was decided and sorts out the rest.
     async fn finish(&mut self, commands: Vec<Pending>, outcome: Outcome) -> Vec<Pending> {
+        let lonely = commands.len() == 1;
         let mut decided = Vec::with_capacity(commands.len());
         let mut alone = Vec::new();
         let mut again = Vec::new();
@@ -175,6 +177,10 @@ impl Lane {
                     verdicts.push(verdict);
                 }
                 Verdict::Alone => alone.push(pending),
+                // Alone it sees everything that it asked for: once more would be the same again.
+                Verdict::Again if lonely => {
+                    pending.answer(Err(Error::internal("a rule asks for rows that nobody loads")));
+                }
                 Verdict::Again => again.push(pending),
             }
         }
@@ -202,8 +208,10 @@ impl Lane {
     async fn look_up(&mut self, outcome: Outcome) -> LookedUp {
         let until = Instant::now() + self.settings.deadline;
         while Instant::now() < until {
-            if let Ok(mut connection) = self.store.lane_connection(self.settings.patience).await
-                && let Ok(committed) = batch::was_committed(&mut connection, outcome.batch).await
+            let patience = self.settings.patience;
+            if let Ok(mut connection) = self.store.lane_connection(patience).await
+                && let asked = batch::was_committed(&mut connection, outcome.batch)
+                && let Ok(Ok(committed)) = tokio::time::timeout(patience.silence, asked).await
             {
                 tracing::warn!(lane = self.number, committed, "looked up the outcome of a batch");
                 self.connection = Some(connection);

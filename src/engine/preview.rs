@@ -6,7 +6,7 @@ use sqlx::{Executor, PgConnection};
 
 use crate::model::{Command, Error, Limits, Moment, Reply, User, UserId};
 use crate::rules::{self, Stop};
-use crate::store::{Store, locks, unavailable};
+use crate::store::{Patience, Store, locks, unavailable};
 
 use super::batch::{load_facts, wanted_users};
 
@@ -16,12 +16,23 @@ pub(super) async fn preview(
     command: Command,
 ) -> Result<Reply, Error> {
     let mut connection = store.reads().acquire().await.map_err(|error| unavailable(&error))?;
-    let result = run(&mut connection, &limits, &command).await;
-    if connection.execute("rollback").await.is_err() {
-        // Whatever state it is in, nobody else gets it.
-        drop(connection.detach());
+    let both = async {
+        let result = run(&mut connection, &limits, &command).await;
+        connection.execute("rollback").await.map(|_| result)
+    };
+    let silence = Patience::default().silence;
+    match tokio::time::timeout(silence, both).await {
+        Ok(Ok(result)) => result,
+        // Whatever state the connection is in, nobody else gets it.
+        Ok(Err(error)) => {
+            drop(connection.detach());
+            Err(unavailable(&error))
+        }
+        Err(_) => {
+            drop(connection.detach());
+            Err(unavailable(&sqlx::Error::PoolTimedOut))
+        }
     }
-    result
 }
 
 async fn run(

@@ -24,6 +24,9 @@ use super::v1::problem;
 use crate::metrics::RequestLabels;
 use crate::model::{Error, Reason, UserId};
 
+/// Longest time for an answer. What waits below this gives up earlier by itself.
+const ANSWER: Duration = Duration::from_secs(30);
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Bounds how many requests a caller may make: so many a second, with bursts of four times that.
@@ -117,7 +120,9 @@ async fn count(State(app): State<App>, request: Request, next: Next) -> Response
         .map_or_else(|| "unknown".to_owned(), |path| path.as_str().to_owned());
     // The Tencent face counts by command and code itself: its status is always 200.
     let ours = !route.starts_with("/v4");
-    let response = next.run(request).await;
+    let reads = request.method().is_safe();
+    let answered = tokio::time::timeout(ANSWER, next.run(request)).await;
+    let response = answered.unwrap_or_else(|_| problem::response(&too_late(reads)));
     if ours {
         let status = response.status().as_str().to_owned();
         let labels = RequestLabels { face: "v1", route, status };
@@ -125,6 +130,20 @@ async fn count(State(app): State<App>, request: Request, next: Next) -> Response
         app.metrics.request_seconds.observe(started.elapsed().as_secs_f64());
     }
     response
+}
+
+/// The refusal of a request that took too long, as when the database is silent instead of gone.
+fn too_late(reads: bool) -> Error {
+    let seconds = ANSWER.as_secs();
+    if reads {
+        let text = format!("there was no answer within {seconds} s; try again");
+        return Error::new(Reason::Unavailable, text).retry_after(1);
+    }
+    let text = format!(
+        "there was no answer within {seconds} s; whether it was done is not known: \
+                        try again with the same Idempotency-Key"
+    );
+    Error::new(Reason::OutcomeUnknown, text).retry_after(1)
 }
 
 fn cors(origins: &[String]) -> anyhow::Result<CorsLayer> {

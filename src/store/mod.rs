@@ -31,6 +31,9 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 /// The oldest PostgreSQL that Muster runs on, as `server_version_num`.
 const OLDEST_SERVER: i32 = 140_000;
 
+/// Longest wait for the first answer of a database.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
 /// Where the database is.
 #[derive(Clone, Debug)]
 pub enum Place {
@@ -56,6 +59,9 @@ pub struct Patience {
     pub lock: Duration,
     /// Longest statement.
     pub statement: Duration,
+    /// Longest wait on this side, for a connection, for a batch or for a COMMIT: a server that has gone
+    /// silent does not keep its own timeouts.
+    pub silence: Duration,
     /// Longest pause inside a transaction, after which PostgreSQL ends the session: what a frozen node
     /// costs the others.
     pub idle: Duration,
@@ -65,7 +71,8 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             lock: Duration::from_secs(2),
-            statement: Duration::from_secs(20),
+            statement: Duration::from_secs(8),
+            silence: Duration::from_secs(10),
             idle: Duration::from_secs(5),
         }
     }
@@ -86,11 +93,19 @@ impl Store {
     /// When the address is malformed, the server cannot be reached, or is older than PostgreSQL 14.
     pub async fn connect(place: &Place, readers: u32) -> anyhow::Result<Self> {
         let options = options(place)?;
-        let mut probe = PgConnection::connect_with(&options).await.map_err(|error| {
-            anyhow::anyhow!("PostgreSQL at {} cannot be reached: {error}", describe(&options))
+        let first = async {
+            let mut probe = PgConnection::connect_with(&options).await.map_err(|error| {
+                anyhow::anyhow!("PostgreSQL at {} cannot be reached: {error}", describe(&options))
+            })?;
+            check_version(&mut probe, &options).await?;
+            probe.close().await.ok();
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(FIRST_ANSWER, first).await.unwrap_or_else(|_| {
+            let seconds = FIRST_ANSWER.as_secs();
+            let place = describe(&options);
+            Err(anyhow::anyhow!("PostgreSQL at {place} did not answer within {seconds} s"))
         })?;
-        check_version(&mut probe, &options).await?;
-        probe.close().await.ok();
         let reads = PgPoolOptions::new()
             .max_connections(readers)
             .acquire_timeout(Duration::from_secs(3))
@@ -128,9 +143,8 @@ impl Store {
     /// When the server cannot be reached.
     pub async fn lane_connection(&self, patience: Patience) -> Result<PgConnection, sqlx::Error> {
         let millis = |duration: Duration| format!("{}ms", duration.as_millis());
-        PgConnectOptions::clone(&self.options)
-            .application_name("muster lane")
-            .options([
+        let options =
+            PgConnectOptions::clone(&self.options).application_name("muster lane").options([
                 ("lock_timeout", millis(patience.lock)),
                 ("statement_timeout", millis(patience.statement)),
                 ("idle_in_transaction_session_timeout", millis(patience.idle)),
@@ -139,9 +153,11 @@ impl Store {
                 ("enable_hashjoin", "off".to_owned()),
                 ("enable_mergejoin", "off".to_owned()),
                 ("jit", "off".to_owned()),
-            ])
-            .connect()
-            .await
+            ]);
+        match tokio::time::timeout(patience.silence, options.connect()).await {
+            Ok(connected) => connected,
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+        }
     }
 
     /// Whether the database answers.

@@ -151,7 +151,13 @@ fn before_tests(text: &str) -> usize {
 fn lines() -> Vec<Line> {
     let mut lines = Vec::new();
     for (file, text) in program() {
+        let mut before = "";
         for (index, line) in text.lines().take(before_tests(&text)).enumerate() {
+            // A single item for tests stands below its attribute.
+            let of_a_test = std::mem::replace(&mut before, line).trim() == "#[cfg(test)]";
+            if of_a_test {
+                continue;
+            }
             let code = without_comment(line);
             if !code.trim().is_empty() {
                 lines.push(Line { file: file.clone(), number: index + 1, code: code.to_owned() });

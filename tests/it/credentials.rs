@@ -125,8 +125,8 @@ async fn a_usersig_counts_for_its_own_app_only() {
 #[tokio::test]
 async fn a_token_ends_by_itself() {
     let server = Server::start().await;
-    let jwt = || crate::common::jwt_of("alice", 2);
-    let usersig = || usersig_of(KEY, APP, "alice", 0, 1);
+    let jwt = || crate::common::jwt_of("alice", 4);
+    let usersig = || usersig_of(KEY, APP, "alice", 0, 3);
     for token in [&jwt as &dyn Fn() -> String, &usersig] {
         let header = format!("Bearer {}", token());
         asked(&server, &header, "/v1/users/me").await.ok();

@@ -21,3 +21,4 @@ mod model;
 mod ops;
 mod races;
 mod settings;
+mod v4;

@@ -76,7 +76,11 @@ impl<G: Gate> Live<'_, G> {
                 None
             }
         });
-        socket.send(frames).await?;
+        tokio::select! {
+            written = socket.send(frames) => written?,
+            // What would have come next is dropped: no use in waiting for this any longer.
+            () = self.line.mailbox().overflowed() => return Err(Cause::TooSlow),
+        }
         for _ in 0..marks {
             self.line.drained();
         }

@@ -1,1 +1,331 @@
+//! The protocol of one socket, clause by clause.
 
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::{FRAME_BYTES, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
+use crate::delivery::testkit::{Node, user};
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn hello_is_answered_with_welcome_and_ready() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    node.database.invite("g1", &["bob"]);
+    node.database.note("alice");
+    let mut alice = node.client("alice").await;
+    assert_eq!(
+        alice.welcome,
+        json!({
+            "type": "welcome", "userID": "alice", "epoch": "e1", "heartbeatMs": 25_000, "userSeq": 1,
+            "groups": [{"groupID": "g1", "seq": 2, "head": 2, "role": "Member"}],
+        })
+    );
+    alice.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn many_groups_come_in_several_frames() {
+    let node = Node::start();
+    for number in 0..1_203 {
+        node.database.invite(&format!("g{number}"), &["alice"]);
+    }
+    let (alice, rest) = node.enter(json!({"type": "hello", "token": "alice"})).await;
+    let count = |frame: &serde_json::Value| frame["groups"].as_array().expect("a list").len();
+    assert_eq!(count(&alice.welcome), 500);
+    assert!(rest.iter().all(|frame| frame["type"] == "groups"));
+    assert_eq!(rest.iter().map(count).collect::<Vec<_>>(), [500, 203]);
+}
+
+#[tokio::test]
+async fn a_credential_in_the_header_is_enough() {
+    let node = Node::start();
+    let until = chrono::Utc::now() + chrono::Duration::hours(1);
+    let pass = Pass { user: user("alice"), until };
+    let mut alice = node.dial(10, Some(pass.clone()));
+    alice.say(json!({"type": "hello"}));
+    assert_eq!(alice.hear().await["userID"], "alice");
+
+    let both = node.dial(10, Some(pass));
+    both.say(json!({"type": "hello", "token": "bob"}));
+    assert_eq!(both.bye().await.0, 4001, "header and hello name different users");
+}
+
+#[tokio::test]
+async fn a_bad_credential_is_refused() {
+    let node = Node::start();
+    for (hello, code) in [
+        (json!({"type": "hello"}), 4001),
+        (json!({"type": "hello", "token": null}), 4001),
+        (json!({"type": "hello", "token": "forged"}), 4001),
+        (json!({"type": "hello", "token": "unknowable"}), 1001),
+    ] {
+        let peer = node.dial(10, None);
+        peer.say(hello.clone());
+        assert_eq!(peer.bye().await.0, code, "{hello}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_frame_that_is_no_hello_is_refused_with_a_reason() {
+    let node = Node::start();
+    for first in [
+        "hello",
+        "",
+        "[\"hello\"]",
+        "{}",
+        "{\"type\": 5}",
+        "{\"type\": \"ping\"}",
+        "{\"type\": \"helo\"}",
+        "{\"type\": \"hello\", \"token\": 5}",
+        "{\"type\": \"hello\", \"token\": \"alice\", \"cursor\": 7}",
+        "{\"type\": \"hello\", \"token\": \"alice\", \"cursor\": {}}",
+        "{\"type\": \"hello\", \"token\": \"alice\", \"cursor\": {\"epoch\": \"e\", \"user\": -1}}",
+        "{\"type\": \"hello\", \"token\": \"alice\", \"cursor\": {\"epoch\": \"e\", \"groups\": {\"g\": \"1\"}}}",
+    ] {
+        let peer = node.dial(10, None);
+        peer.send(Incoming::Text(first.to_owned()));
+        let (code, bye) = peer.bye().await;
+        assert_eq!(code, 4002, "{first}");
+        assert!(bye["why"].as_str().is_some_and(|why| why.len() > 10), "{first}: {bye}");
+    }
+    let binary = node.dial(10, None);
+    binary.send(Incoming::Binary);
+    assert_eq!(binary.bye().await.0, 4002);
+}
+
+#[tokio::test]
+async fn fields_that_are_not_known_are_passed_over() {
+    let node = Node::start();
+    let mut alice = node.dial(10, None);
+    alice.send(Incoming::Signal);
+    alice.say(json!({"type": "hello", "token": "alice", "client": {"name": "x"}}));
+    assert_eq!(alice.hear().await["type"], "welcome");
+}
+
+#[tokio::test]
+async fn frames_have_a_longest_size() {
+    let node = Node::start();
+    let hello = |padding: usize| {
+        let text = json!({"type": "hello", "token": "alice", "padding": ""}).to_string();
+        text.replace("\"\"", &format!("\"{}\"", "x".repeat(padding - text.len())))
+    };
+    let mut largest = node.dial(10, None);
+    largest.send(Incoming::Text(hello(HELLO_BYTES)));
+    assert_eq!(largest.hear().await["type"], "welcome");
+
+    let larger = node.dial(10, None);
+    larger.send(Incoming::Text(hello(HELLO_BYTES + 1)));
+    assert_eq!(larger.bye().await.0, 4002);
+
+    let refused = node.dial(10, None);
+    refused.fail(Lost::TooLarge);
+    assert_eq!(refused.bye().await.0, 4002);
+
+    let later = node.client("alice").await;
+    later.say(json!({"type": "ping", "padding": "x".repeat(FRAME_BYTES)}));
+    assert_eq!(later.bye().await.0, 4002);
+}
+
+#[tokio::test]
+async fn later_frames_follow_the_protocol_too() {
+    let node = Node::start();
+    for bad in [
+        json!({"type": "hello", "token": "alice"}),
+        json!({"type": "auth"}),
+        json!({"type": "subscribe"}),
+        json!(7),
+    ] {
+        let alice = node.client("alice").await;
+        alice.say(bad.clone());
+        assert_eq!(alice.bye().await.0, 4002, "{bad}");
+    }
+    let alice = node.client("alice").await;
+    alice.send(Incoming::Binary);
+    assert_eq!(alice.bye().await.0, 4002);
+}
+
+#[tokio::test]
+async fn hello_must_come_in_time() {
+    let mut node = Node::start();
+    node.timing.hello = Duration::from_millis(50);
+    let mute = node.dial(10, None);
+    let (code, bye) = mute.bye().await;
+    assert_eq!(code, 4002);
+    assert!(bye["why"].as_str().is_some_and(|why| why.contains("hello")), "{bye}");
+}
+
+#[tokio::test]
+async fn the_socket_ends_with_its_credential() {
+    let node = Node::start();
+    let alice = node.client("alice/150").await;
+    let (code, bye) = timeout(SOON, alice.bye()).await.expect("it ends");
+    assert_eq!(code, 4001);
+    assert_eq!(bye["why"], "the credential has ended");
+}
+
+#[tokio::test]
+async fn a_fresh_credential_keeps_the_socket() {
+    let node = Node::start();
+    let mut alice = node.client("alice/300").await;
+    alice.say(json!({"type": "auth", "token": "alice"}));
+    alice.say(json!({"type": "auth", "token": "unknowable"}));
+    sleep(Duration::from_millis(500)).await;
+    alice.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_wrong_fresh_credential_ends_it() {
+    let node = Node::start();
+    for token in ["forged", "bob"] {
+        let alice = node.client("alice").await;
+        alice.say(json!({"type": "auth", "token": token}));
+        assert_eq!(alice.bye().await.0, 4001, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_heard_is_taken_for_gone() {
+    let mut node = Node::start();
+    node.timing.heartbeat = Duration::from_millis(40);
+    node.timing.silence = Duration::from_millis(300);
+    let mut quiet = node.client("alice").await;
+    let mut lively = node.client("alice").await;
+    let listening = tokio::spawn(async move {
+        let mut pings = 0;
+        while pings < 20 {
+            if lively.receive().await == Outgoing::Ping {
+                pings += 1;
+                lively.send(Incoming::Signal);
+            }
+        }
+        lively
+    });
+    assert_eq!(quiet.receive().await, Outgoing::Ping);
+    assert_eq!(quiet.bye().await.0, 4009);
+    let mut lively = timeout(SOON, listening).await.expect("it is pinged").expect("in peace");
+    lively.say(json!({"type": "ping"}));
+    assert_eq!(lively.hear().await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_client_may_not_speak_too_often() {
+    let node = Node::start();
+    let mut alice = node.client("alice").await;
+    for _ in 0..38 {
+        alice.say(json!({"type": "pong"}));
+    }
+    alice.hears_nothing().await;
+    for _ in 0..60 {
+        alice.send(Incoming::Signal);
+    }
+    assert_eq!(alice.bye().await.0, 4029);
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_sockets_and_no_more() {
+    let mut node = Node::start();
+    node.sockets_per_user = 2;
+    let first = node.client("alice").await;
+    let mut second = node.client("alice").await;
+    let third = node.dial(10, None);
+    third.say(json!({"type": "hello", "token": "alice"}));
+    assert_eq!(third.bye().await.0, 4029);
+    node.client("bob").await.hears_nothing().await;
+    second.hears_nothing().await;
+
+    first.send(Incoming::Close);
+    timeout(SOON, first.served).await.expect("it ends").expect("in peace");
+    node.client("alice").await.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_nobody_else() {
+    let mut node = Node::start();
+    node.timing.write = Duration::from_millis(300);
+    node.commit(node.database.invite("g1", &["alice", "bob"]));
+    let mut bob = node.client("bob").await;
+    let slow = node.dial(4, None);
+    slow.say(json!({"type": "hello", "token": "alice"}));
+    while node.metrics.sockets.get() < 2 || node.metrics.streams.get() < 3 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    for number in 0..1_500 {
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+        if number % 10 == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bob.event().await.1, number + 2);
+    }
+    timeout(SOON, slow.served).await.expect("it is cut off").expect("in peace");
+    bob.hears_nothing().await;
+    let metrics = node.metrics.print().expect("prints");
+    assert!(metrics.contains("muster_sockets_closed_total{cause=\"too_slow\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_again_is_told_that_it_was_too_slow() {
+    let node = Node::start();
+    node.commit(node.database.invite("g1", &["alice"]));
+    let mut slow = node.dial(4, None);
+    slow.say(json!({"type": "hello", "token": "alice"}));
+    assert_eq!(slow.hear().await["type"], "welcome");
+    assert_eq!(slow.hear().await["type"], "ready");
+    for number in 0..1_200 {
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(slow.bye().await.0, 4008);
+}
+
+#[tokio::test]
+async fn when_the_server_stops_everybody_is_told_when_to_come_again() {
+    let node = Node::start();
+    node.commit(node.database.invite("g1", &["alice"]));
+    let mut alice = node.client("alice").await;
+    let waiting = node.dial(10, None);
+    node.commit(node.database.invite("g1", &["bob"]));
+    assert_eq!(alice.event().await.1, 2);
+    node.stopping.cancel();
+    for peer in [alice, waiting] {
+        let (code, bye) = peer.bye().await;
+        assert_eq!(code, 1001);
+        assert!((500..=5_000).contains(&bye["retryMs"].as_u64().expect("a number")));
+    }
+    node.tasks.close();
+    timeout(SOON, node.tasks.wait()).await.expect("nothing is left running");
+    assert_eq!(node.metrics.sockets.get(), 0);
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_a_client_is_asked_to_come_again() {
+    let mut node = Node::start();
+    node.database.be_away(true);
+    let alice = node.dial(10, None);
+    alice.say(json!({"type": "hello", "token": "alice"}));
+    assert_eq!(alice.bye().await.0, 1001);
+
+    node.database.be_away(false);
+    node.database.be_slow(Duration::from_secs(3_600));
+    node.timing.opening = Duration::from_millis(50);
+    let alice = node.dial(10, None);
+    alice.say(json!({"type": "hello", "token": "alice"}));
+    assert_eq!(alice.bye().await.0, 1001, "a database that does not answer");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_behind() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let alice = node.client("alice").await;
+    assert_eq!(node.metrics.streams.get(), 2);
+    alice.fail(Lost::Broken);
+    timeout(SOON, alice.served).await.expect("it ends").expect("in peace");
+    while node.metrics.streams.get() > 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(node.metrics.sockets.get(), 0);
+}

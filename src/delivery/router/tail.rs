@@ -48,15 +48,16 @@ impl Tail {
         self.last < self.known
     }
 
-    /// Keeps an entry until its turn comes. Of more than `most` the highest are dropped: what was near
-    /// is needed first, and the log has the others.
+    /// Keeps an entry until its turn comes. Of more than `most` that wait for others the highest are
+    /// dropped: what is near is needed first, and the log has the rest.
     pub(super) fn hold(&mut self, entry: Arc<LogEntry>, most: usize) {
         if entry.seq <= self.last {
             return;
         }
         self.reaches(entry.seq);
+        let waits = entry.seq > self.last + 1;
         self.held.insert(entry.seq, entry);
-        if self.held.len() > most {
+        if waits && self.held.len() > most {
             self.held.pop_last();
         }
     }

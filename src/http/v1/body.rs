@@ -220,7 +220,7 @@ mod tests {
             assert_eq!(refused(text), invalid("the body"), "{text}");
         }
         assert_eq!(refused(r#"{"groupType":"x","members":[["a"]]}"#), invalid("members[0]"));
-        for text in ["{", "nope", "{} x", "\u{0}", r#"{"groupType":"x",}"#] {
+        for text in ["{", "nope", r#"{"groupType":"x"} x"#, "\u{0}", r#"{"groupType":"x",}"#] {
             assert_eq!(refused(text).0, Reason::MalformedJson, "{text:?}");
         }
     }

@@ -72,6 +72,20 @@ async fn an_account_that_is_made_meanwhile_is_invited() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_imported_on_the_tencent_face_is_invited() {
+    let server = registered(&["alice"]).await;
+    let group = server.group("alice", "g1", "Work", json!({})).await;
+    has_no_account(&invite(&server, "alice", &group, &["bob"]).await);
+    let import = json!({ "UserID": "bob", "Nick": "Bob" });
+    let answer = server.v4("im_open_login_svc/account_import", import).await;
+    assert_eq!((&answer["ActionStatus"], &answer["ErrorCode"]), (&json!("OK"), &json!(0)));
+    assert_eq!(invite(&server, "alice", &group, &["bob"]).await.ok()[0]["result"], 1);
+    assert_eq!(server.get("alice", "/v1/users/bob").await.ok()["nickName"], "Bob");
+    server.check_invariants().await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn in_the_open_mode_whoever_is_named_is_a_user() {
     let server = Server::start().await;
     let group = server.group("alice", "g1", "Work", json!({})).await;

@@ -67,10 +67,12 @@ fn decider() -> impl Strategy<Value = Decider> {
 /// What scripts begin with: some accounts, and groups of any type with people in them.
 fn beginning() -> impl Strategy<Value = Vec<(Op, bool)>> {
     let one = |group: usize| {
-        let members = prop::collection::vec((0..PEOPLE, Just(false)), 0..3);
+        let members = prop::collection::vec((0..PEOPLE, prop::bool::weighted(0.4)), 0..4);
         let invite = prop::option::weighted(0.8, invite_option());
         (group_type(), invite, members).prop_map(move |(group_type, invite, members)| {
             let live = group_type == GroupType::AVChatRoom;
+            let no_admins = group_type == GroupType::Work;
+            let members = members.into_iter().map(|(user, admin)| (user, admin && !no_admins));
             let create = Op::Create {
                 by: Who::Person(group),
                 owner: None,
@@ -79,7 +81,7 @@ fn beginning() -> impl Strategy<Value = Vec<(Op, bool)>> {
                 join: None,
                 invite: invite.filter(|_| !live),
                 cap: None,
-                members: if live { Vec::new() } else { members },
+                members: if live { Vec::new() } else { members.collect() },
             };
             (create, false)
         })

@@ -220,7 +220,6 @@ async fn a_killed_embedded_postgresql_comes_back_by_itself() {
 /// A database that is silent instead of gone, as when its network is: whoever asks is answered within a
 /// bound all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a lane waits for ever for a silent server: its timeouts are the server's own"]
 async fn a_silent_database_holds_no_caller_for_ever() {
     let database = cluster::fresh_database().await;
     let proxy = Proxy::before(&database).await;

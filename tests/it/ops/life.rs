@@ -114,7 +114,6 @@ async fn a_database_that_cannot_be_used_is_a_clear_error() {
 
 /// An address behind which nobody speaks.
 #[tokio::test]
-#[ignore = "connecting has no bound yet: the start waits for ever and says nothing"]
 async fn a_silent_address_of_a_database_is_a_clear_error_in_bounded_time() {
     let directory = Directory::new("silent");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

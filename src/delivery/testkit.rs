@@ -1,0 +1,416 @@
+//! What the tests of this room share: a database in memory, credentials that need no key, and a client at
+//! the other end of a transport in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{Sink, Stream};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, PollSender};
+use tokio_util::task::TaskTracker;
+
+use super::{Bus, Connection, Gate, Hub, Incoming, Lost, Outgoing, Pass, Position, Source, Timing};
+use crate::metrics::Metrics;
+use crate::model::event::{GroupEvent, UserEvent};
+use crate::model::{
+    Application, ApplicationKind, ApplicationState, Error, GroupId, LogEntry, Moment, Reason, Role,
+    StreamKey, UserId,
+};
+use crate::store::events::{Snapshot, SnapshotGroup};
+
+/// Longest wait for anything that should happen.
+const SOON: Duration = Duration::from_secs(10);
+
+pub(super) fn user(id: &str) -> UserId {
+    UserId::from_stored(id)
+}
+
+pub(super) fn group(id: &str) -> GroupId {
+    GroupId::from_stored(id)
+}
+
+/// Logs in memory, and the memberships that follow from them.
+#[derive(Clone, Default)]
+pub(super) struct Database {
+    inside: Arc<Mutex<Inside>>,
+    /// How often a snapshot was taken.
+    pub(super) snapshots: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct Inside {
+    logs: HashMap<StreamKey, Vec<LogEntry>>,
+    trimmed: HashMap<StreamKey, i64>,
+    away: bool,
+    lag: Duration,
+}
+
+impl Database {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().expect("not poisoned")
+    }
+
+    pub(super) fn be_away(&self, away: bool) {
+        self.inside().away = away;
+    }
+
+    /// Makes every read take so long after it has looked.
+    pub(super) fn be_slow(&self, lag: Duration) {
+        self.inside().lag = lag;
+    }
+
+    /// Forgets the entries up to this one.
+    pub(super) fn trim(&self, id: &str, through: i64) {
+        self.inside().trimmed.insert(StreamKey::Group(group(id)), through);
+    }
+
+    fn append(&self, key: StreamKey, make: impl FnOnce(i64) -> LogEntry) -> LogEntry {
+        let mut inside = self.inside();
+        let log = inside.logs.entry(key).or_default();
+        let entry = make(i64::try_from(log.len()).expect("short") + 1);
+        log.push(entry.clone());
+        entry
+    }
+
+    fn happen(&self, id: &str, event: &GroupEvent) -> LogEntry {
+        let id = group(id);
+        self.append(StreamKey::Group(id.clone()), |seq| event.entry(&id, seq, Moment::UNIX_EPOCH))
+    }
+
+    /// Commits that these people are brought in.
+    pub(super) fn invite(&self, id: &str, members: &[&str]) -> LogEntry {
+        let members = members.iter().map(|id| user(id)).collect();
+        self.happen(id, &GroupEvent::Invited { op: user("admin"), members, silent: false })
+    }
+
+    /// Commits that these people are removed.
+    pub(super) fn kick(&self, id: &str, members: &[&str]) -> LogEntry {
+        let members = members.iter().map(|id| user(id)).collect();
+        let (op, reason) = (user("admin"), String::new());
+        self.happen(id, &GroupEvent::Kicked { op, members, reason, silent: false })
+    }
+
+    /// Commits that a person leaves.
+    pub(super) fn quit(&self, id: &str, member: &str) -> LogEntry {
+        self.happen(id, &GroupEvent::Left { member: user(member), op: user(member) })
+    }
+
+    /// Commits the end of a group.
+    pub(super) fn dismiss(&self, id: &str) -> LogEntry {
+        self.happen(id, &GroupEvent::Dismissed { op: user("admin") })
+    }
+
+    /// Commits something in a person's own stream.
+    pub(super) fn note(&self, id: &str) -> LogEntry {
+        let id = user(id);
+        let application = Application {
+            id: uuid::Uuid::nil(),
+            group: group("g"),
+            kind: ApplicationKind::Invitation,
+            from_user: user("admin"),
+            subject: id.clone(),
+            approved_by: None,
+            message: String::new(),
+            added_at: Moment::UNIX_EPOCH,
+            expires_at: Moment::UNIX_EPOCH,
+            state: ApplicationState::Open,
+            handled: None,
+        };
+        let event = UserEvent::Invitation(Box::new(application));
+        self.append(StreamKey::User(id.clone()), |seq| event.entry(&id, seq, Moment::UNIX_EPOCH))
+    }
+
+    /// What the log says about a person in a group now: the entry that made him a member and the one
+    /// that ended it.
+    pub(super) fn membership(&self, id: &GroupId, who: &UserId) -> Option<(i64, Option<i64>)> {
+        let inside = self.inside();
+        membership(inside.logs.get(&StreamKey::Group(id.clone()))?, who)
+    }
+
+    fn look(
+        &self,
+        who: &UserId,
+        position: Option<&Position>,
+    ) -> Result<(Snapshot, Duration), Error> {
+        let inside = self.inside();
+        if inside.away {
+            return Err(Error::new(Reason::Unavailable, "away"));
+        }
+        let number = |len: usize| i64::try_from(len).expect("short");
+        let head = |key: &StreamKey| inside.logs.get(key).map_or(0, |log| number(log.len()));
+        let oldest = |key: &StreamKey| Some(inside.trimmed.get(key).map_or(1, |seq| seq + 1));
+        let mine = StreamKey::User(who.clone());
+        let mut groups = BTreeMap::new();
+        for (key, log) in &inside.logs {
+            let StreamKey::Group(id) = key else { continue };
+            let Some((joined_seq, left_seq)) = membership(log, who) else { continue };
+            let asked = position.is_some_and(|position| position.groups.contains_key(id));
+            if left_seq.is_none() || asked {
+                let line = SnapshotGroup {
+                    group: id.clone(),
+                    role: Role::Member,
+                    joined_seq,
+                    left_seq,
+                    head: number(log.len()),
+                    oldest: oldest(key),
+                };
+                groups.insert(id.clone(), line);
+            }
+        }
+        let snapshot = Snapshot {
+            epoch: "e1".to_owned(),
+            user_seq: head(&mine),
+            user_oldest: oldest(&mine),
+            groups: groups.into_values().collect(),
+        };
+        Ok((snapshot, inside.lag))
+    }
+}
+
+fn membership(log: &[LogEntry], who: &UserId) -> Option<(i64, Option<i64>)> {
+    let mut found: Option<(i64, Option<i64>)> = None;
+    for entry in log {
+        match &mut found {
+            Some((_, end @ None)) if entry.ends.includes(who) => *end = Some(entry.seq),
+            None | Some((_, Some(_))) if entry.starts.contains(who) => {
+                found = Some((entry.seq, None));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+impl Source for Database {
+    async fn snapshot(
+        &self,
+        user: &UserId,
+        position: Option<&Position>,
+    ) -> Result<Snapshot, Error> {
+        self.snapshots.fetch_add(1, Ordering::Relaxed);
+        let (snapshot, lag) = self.look(user, position)?;
+        tokio::time::sleep(lag).await;
+        Ok(snapshot)
+    }
+
+    async fn log(
+        &self,
+        stream: &StreamKey,
+        after: i64,
+        through: i64,
+        limit: i64,
+    ) -> Result<Vec<LogEntry>, Error> {
+        let (found, lag) = {
+            let inside = self.inside();
+            if inside.away {
+                return Err(Error::new(Reason::Unavailable, "away"));
+            }
+            let after = after.max(inside.trimmed.get(stream).copied().unwrap_or(0));
+            let log = inside.logs.get(stream).cloned().unwrap_or_default();
+            let wanted = log.into_iter().filter(|entry| entry.seq > after && entry.seq <= through);
+            (wanted.take(usize::try_from(limit).expect("positive")).collect(), inside.lag)
+        };
+        tokio::time::sleep(lag).await;
+        Ok(found)
+    }
+}
+
+/// A token is `user`, `user/milliseconds` for one that ends soon, `forged`, or `unknowable`.
+#[derive(Clone)]
+pub(super) struct Names;
+
+impl Gate for Names {
+    async fn check(&self, token: &str) -> Result<Pass, Error> {
+        match token {
+            "forged" => Err(Error::new(Reason::TokenSignatureWrong, "the signature is wrong")),
+            "unknowable" => Err(Error::new(Reason::Unavailable, "no keys")),
+            _ => {
+                let (name, millis) = token.split_once('/').unwrap_or((token, "3600000"));
+                let valid = chrono::Duration::milliseconds(millis.parse().expect("a number"));
+                Ok(Pass { user: user(name), until: chrono::Utc::now() + valid })
+            }
+        }
+    }
+}
+
+/// The server's end of a transport in memory.
+struct Wire {
+    incoming: mpsc::UnboundedReceiver<Result<Incoming, Lost>>,
+    outgoing: PollSender<Outgoing>,
+}
+
+impl Stream for Wire {
+    type Item = Result<Incoming, Lost>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.incoming.poll_recv(cx)
+    }
+}
+
+impl Sink<Outgoing> for Wire {
+    type Error = Lost;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        self.outgoing.poll_reserve(cx).map_err(|_| Lost::Broken)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, frame: Outgoing) -> Result<(), Lost> {
+        self.outgoing.send_item(frame).map_err(|_| Lost::Broken)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A hub with everything around it.
+pub(super) struct Node {
+    pub(super) database: Database,
+    pub(super) hub: Hub,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) stopping: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    pub(super) timing: Timing,
+    pub(super) sockets_per_user: u32,
+}
+
+impl Node {
+    pub(super) fn start() -> Self {
+        let database = Database::default();
+        let metrics = Arc::new(Metrics::new());
+        let tasks = TaskTracker::new();
+        let stopping = CancellationToken::new();
+        let hub =
+            Hub::start(database.clone(), Bus::Local, metrics.clone(), &tasks, stopping.clone());
+        let timing = Timing { farewell: Duration::from_millis(300), ..Timing::default() };
+        Self { database, hub, metrics, stopping, tasks, timing, sockets_per_user: 100 }
+    }
+
+    /// Hands on what was committed.
+    pub(super) fn commit(&self, entry: LogEntry) {
+        self.hub.committed(vec![entry]);
+    }
+
+    /// A client that has not said anything yet, and takes so many frames without reading.
+    pub(super) fn dial(&self, unread: usize, pass: Option<Pass>) -> Peer {
+        let (to_server, incoming) = mpsc::unbounded_channel();
+        let (outgoing, from_server) = mpsc::channel(unread);
+        let wire = Wire { incoming, outgoing: PollSender::new(outgoing) };
+        let connection = Connection {
+            hub: self.hub.clone(),
+            gate: Names,
+            sockets_per_user: self.sockets_per_user,
+            timing: self.timing,
+        };
+        let served = tokio::spawn(connection.run(self.database.clone(), wire, pass));
+        Peer { to_server, from_server, served, welcome: Value::Null }
+    }
+
+    /// A client that has said this hello and heard what comes before `ready`.
+    pub(super) async fn enter(&self, hello: Value) -> (Peer, Vec<Value>) {
+        let mut peer = self.dial(10_000, None);
+        peer.say(hello);
+        let welcome = peer.hear().await;
+        assert_eq!(welcome["type"], "welcome", "{welcome}");
+        peer.welcome = welcome;
+        let mut before = Vec::new();
+        loop {
+            let frame = peer.hear().await;
+            if frame["type"] == "ready" {
+                return (peer, before);
+            }
+            before.push(frame);
+        }
+    }
+
+    /// A client that is live.
+    pub(super) async fn client(&self, token: &str) -> Peer {
+        let (peer, before) = self.enter(json!({"type": "hello", "token": token})).await;
+        assert!(before.is_empty(), "{before:?}");
+        peer
+    }
+}
+
+/// A client at the other end.
+pub(super) struct Peer {
+    to_server: mpsc::UnboundedSender<Result<Incoming, Lost>>,
+    from_server: mpsc::Receiver<Outgoing>,
+    pub(super) served: JoinHandle<()>,
+    pub(super) welcome: Value,
+}
+
+impl Peer {
+    pub(super) fn say(&self, frame: Value) {
+        self.send(Incoming::Text(frame.to_string()));
+    }
+
+    pub(super) fn send(&self, frame: Incoming) {
+        self.to_server.send(Ok(frame)).ok();
+    }
+
+    pub(super) fn fail(&self, lost: Lost) {
+        self.to_server.send(Err(lost)).ok();
+    }
+
+    /// The next frame, of whatever kind.
+    pub(super) async fn receive(&mut self) -> Outgoing {
+        timeout(SOON, self.from_server.recv()).await.expect("in time").expect("not ended")
+    }
+
+    /// The next text frame.
+    pub(super) async fn hear(&mut self) -> Value {
+        loop {
+            match self.receive().await {
+                Outgoing::Text(text) => {
+                    return serde_json::from_slice(&text.into_bytes()).expect("JSON");
+                }
+                Outgoing::Ping => {}
+                Outgoing::Close { code, reason } => panic!("closed with {code} {reason}"),
+            }
+        }
+    }
+
+    /// The next text frame, which must be an event: its name and number.
+    pub(super) async fn event(&mut self) -> (String, i64) {
+        let frame = self.hear().await;
+        assert_eq!(frame["type"], "event", "{frame}");
+        let number = frame["seq"].as_i64().or(frame["userSeq"].as_i64()).expect("a number");
+        (frame["event"].as_str().expect("a name").to_owned(), number)
+    }
+
+    /// Makes sure that nothing was sent before the answer to a ping.
+    pub(super) async fn hears_nothing(&mut self) {
+        self.say(json!({"type": "ping"}));
+        let frame = self.hear().await;
+        assert_eq!(frame["type"], "pong", "{frame}");
+    }
+
+    /// The code of `bye`, which must be that of the close frame after it; what came before is dropped.
+    pub(super) async fn bye(mut self) -> (u16, Value) {
+        loop {
+            if let Outgoing::Text(text) = self.receive().await {
+                let bye: Value = serde_json::from_slice(&text.into_bytes()).expect("JSON");
+                if bye["type"] == "bye" {
+                    let last = self.receive().await;
+                    let Outgoing::Close { code, .. } = last else { panic!("{last:?}") };
+                    assert_eq!(bye["code"], code);
+                    assert!(bye["retryMs"].is_u64(), "{bye}");
+                    self.send(Incoming::Close);
+                    timeout(SOON, &mut self.served).await.expect("it ends").expect("in peace");
+                    return (code, bye);
+                }
+            }
+        }
+    }
+}

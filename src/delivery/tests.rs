@@ -1,0 +1,292 @@
+//! From a commit to the clients: who hears what, through hub, router and connections.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::testkit::{Node, Peer, group, user};
+
+fn names(events: &[(&str, i64)]) -> Vec<(String, i64)> {
+    events.iter().map(|(name, seq)| ((*name).to_owned(), *seq)).collect()
+}
+
+async fn hears(peer: &mut Peer, expected: &[(&str, i64)]) {
+    for event in names(expected) {
+        assert_eq!(peer.event().await, event);
+    }
+    peer.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn inviter_invited_and_members_hear_an_invitation_and_a_stranger_nothing() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice", "bob"]);
+    let mut alice = node.client("alice").await;
+    let mut bob = node.client("bob").await;
+    let mut carol = node.client("carol").await;
+    let mut carol_too = node.client("carol").await;
+    let mut stranger = node.client("dave").await;
+    node.commit(node.database.invite("g1", &["carol"]));
+    for peer in [&mut alice, &mut bob, &mut carol, &mut carol_too] {
+        hears(peer, &[("onMemberInvited", 2)]).await;
+    }
+    stranger.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn the_kicked_hears_it_last_and_is_back_with_the_next_invitation() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice", "bob"]);
+    let mut alice = node.client("alice").await;
+    let mut bob = node.client("bob").await;
+    node.commit(node.database.kick("g1", &["bob"]));
+    node.commit(node.database.invite("g1", &["carol"]));
+    hears(&mut bob, &[("onMemberKicked", 2)]).await;
+    node.commit(node.database.invite("g1", &["bob"]));
+    node.commit(node.database.quit("g1", "carol"));
+    hears(&mut bob, &[("onMemberInvited", 4), ("onMemberLeave", 5)]).await;
+    let all = [
+        ("onMemberKicked", 2),
+        ("onMemberInvited", 3),
+        ("onMemberInvited", 4),
+        ("onMemberLeave", 5),
+    ];
+    hears(&mut alice, &all).await;
+}
+
+#[tokio::test]
+async fn who_quits_hears_it_and_so_does_everybody_when_a_group_is_dismissed() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice", "bob"]);
+    let mut alice = node.client("alice").await;
+    let mut bob = node.client("bob").await;
+    node.commit(node.database.quit("g1", "bob"));
+    node.commit(node.database.dismiss("g1"));
+    hears(&mut bob, &[("onMemberLeave", 2)]).await;
+    hears(&mut alice, &[("onMemberLeave", 2), ("onGroupDismissed", 3)]).await;
+}
+
+#[tokio::test]
+async fn personal_events_reach_all_sockets_of_that_person_only() {
+    let node = Node::start();
+    let mut phone = node.client("alice").await;
+    let mut laptop = node.client("alice").await;
+    let mut bob = node.client("bob").await;
+    node.commit(node.database.note("alice"));
+    node.commit(node.database.note("alice"));
+    for peer in [&mut phone, &mut laptop] {
+        hears(peer, &[("onReceiveInvitation", 1), ("onReceiveInvitation", 2)]).await;
+    }
+    bob.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn what_did_not_come_by_itself_is_read_from_the_log() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let mut alice = node.client("alice").await;
+    for _ in 0..600 {
+        node.database.invite("g1", &["x"]);
+    }
+    node.database.be_away(true);
+    node.commit(node.database.kick("g1", &["x"]));
+    alice.hears_nothing().await;
+    node.database.be_away(false);
+    for seq in 2..=601 {
+        assert_eq!(alice.event().await, ("onMemberInvited".to_owned(), seq));
+    }
+    hears(&mut alice, &[("onMemberKicked", 602)]).await;
+}
+
+#[tokio::test]
+async fn a_log_that_lost_what_is_needed_ends_the_connection_aloud() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let alice = node.client("alice").await;
+    let mut bob = node.client("bob").await;
+    for _ in 0..5 {
+        node.database.invite("g1", &["x"]);
+    }
+    node.database.trim("g1", 4);
+    node.commit(node.database.kick("g1", &["x"]));
+    assert_eq!(alice.bye().await.0, 1001);
+    bob.hears_nothing().await;
+    node.client("alice").await.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_cursor_is_replayed_from_the_log() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    for _ in 0..800 {
+        node.database.invite("g1", &["x"]);
+    }
+    node.database.note("alice");
+    node.database.invite("g2", &["alice"]);
+    node.database.invite("g3", &["alice"]);
+    node.database.kick("g3", &["alice"]);
+    node.database.invite("g3", &["x"]);
+    let hello = json!({"type": "hello", "token": "alice", "cursor":
+        {"epoch": "e1", "user": 0, "groups": {"g1": 1, "g3": 1, "never": 4, "no\u{0}id": 1}}});
+    let (mut alice, replayed) = node.enter(hello).await;
+    let line = |id: &str, seq: i64, head: i64| json!({"groupID": id, "seq": seq, "head": head, "role": "Member"});
+    assert_eq!(alice.welcome["groups"], json!([line("g1", 1, 801), line("g2", 0, 1)]));
+    assert_eq!(alice.welcome["userSeq"], 0);
+    let of = |id: &str| -> Vec<i64> {
+        let mine = replayed.iter().filter(|frame| frame["groupID"] == id);
+        mine.filter_map(|frame| frame["seq"].as_i64()).collect()
+    };
+    assert_eq!(of("g1"), (2..=801).collect::<Vec<_>>());
+    assert_eq!(of("g2"), [1]);
+    assert_eq!(of("g3"), [2], "up to and with the removal");
+    assert_eq!(replayed.iter().filter(|frame| frame["userSeq"] == 1).count(), 1);
+    assert_eq!(replayed.len(), 803);
+    node.commit(node.database.invite("g1", &["y"]));
+    hears(&mut alice, &[("onMemberInvited", 802)]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_replayed_is_reset() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    node.database.kick("g1", &["alice"]);
+    node.database.invite("g1", &["x"]);
+    node.database.invite("g1", &["alice"]);
+    let cursor = |epoch: &str, seq: i64| {
+        json!({"type": "hello", "token": "alice",
+            "cursor": {"epoch": epoch, "user": 0, "groups": {"g1": seq}}})
+    };
+    let reset = |why: &str| json!([{"type": "reset", "scope": "group", "groupID": "g1", "seq": 4, "why": why}]);
+    let (_, told) = node.enter(cursor("e1", 1)).await;
+    assert_eq!(json!(told), reset("rejoined"));
+    let (_, told) = node.enter(cursor("e1", 9)).await;
+    assert_eq!(json!(told), reset("ahead"));
+    let (_, told) = node.enter(cursor("e0", 4)).await;
+    assert_eq!(json!(told), json!([{"type": "reset", "scope": "all", "why": "epoch"}]));
+    node.database.trim("g1", 3);
+    node.database.invite("g1", &["y"]);
+    let (mut alice, told) = node.enter(cursor("e1", 4)).await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["seq"], 5);
+    node.commit(node.database.invite("g1", &["z"]));
+    hears(&mut alice, &[("onMemberInvited", 6)]).await;
+}
+
+#[tokio::test]
+async fn a_second_look_is_only_taken_at_streams_that_nobody_follows() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice", "bob"]);
+    let looks = || node.database.snapshots.load(Ordering::Relaxed);
+    let alice = node.client("alice").await;
+    assert_eq!(looks(), 2);
+    let _too = node.client("alice").await;
+    assert_eq!(looks(), 3);
+    drop(alice);
+}
+
+#[tokio::test]
+async fn after_a_panic_of_the_router_everybody_is_asked_to_come_again() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let alice = node.client("alice").await;
+    node.hub.tell(super::hub::Message::Panic);
+    assert_eq!(alice.bye().await.0, 1001);
+    let mut alice = node.client("alice").await;
+    node.commit(node.database.invite("g1", &["bob"]));
+    hears(&mut alice, &[("onMemberInvited", 2)]).await;
+}
+
+/// Reads events until every group is at its end; checks each number; returns who was told last to be in.
+async fn follow(peer: &mut Peer, name: &str, done: &str) -> HashMap<String, i64> {
+    let line = |line: &Value| {
+        let id = line["groupID"].as_str().expect("an id").to_owned();
+        (id, line["seq"].as_i64().expect("a number"))
+    };
+    let lines = peer.welcome["groups"].as_array().expect("a list");
+    let mut at: HashMap<String, i64> = lines.iter().map(line).collect();
+    let mut past: HashMap<String, i64> = HashMap::new();
+    loop {
+        let frame = peer.hear().await;
+        if frame["type"] != "event" {
+            continue;
+        }
+        let (id, seq) = line(&frame);
+        let users: Vec<&str> = frame["memberList"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|one| one["userID"].as_str())
+            .collect();
+        if let Some(before) = at.get(&id) {
+            assert_eq!(seq, before + 1, "{id} has a hole or a repetition");
+        } else {
+            assert!(users.contains(&name), "{frame} starts nothing");
+            assert!(past.get(&id).is_none_or(|before| *before < seq), "{frame} came again");
+        }
+        at.insert(id.clone(), seq);
+        if frame["event"] == "onMemberKicked" && users.contains(&name) {
+            at.remove(&id);
+            past.insert(id.clone(), seq);
+        }
+        if id == done && users.contains(&"the end") {
+            return at;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_open_while_their_groups_change_miss_nothing() {
+    let node = Node::start();
+    let people = ["alice", "bob", "carol"];
+    node.commit(node.database.invite("last", &people));
+    node.database.be_slow(Duration::from_micros(300));
+    let (database, hub) = (node.database.clone(), node.hub.clone());
+    let changing = tokio::spawn(async move {
+        for round in 0..3_000_u32 {
+            let id = format!("g{}", rand::random_range(0..5));
+            let who = people[rand::random_range(0..3)];
+            let inside = database
+                .membership(&group(&id), &user(who))
+                .is_some_and(|(_, left)| left.is_none());
+            let entry =
+                if inside { database.kick(&id, &[who]) } else { database.invite(&id, &[who]) };
+            hub.committed(vec![entry]);
+            if round % 8 == 0 {
+                sleep(Duration::from_micros(200)).await;
+            }
+        }
+    });
+    let mut clients = Vec::new();
+    while !changing.is_finished() {
+        for name in people {
+            let mut peer = node.dial(100_000, None);
+            peer.say(json!({"type": "hello", "token": name}));
+            peer.welcome = peer.hear().await;
+            clients.push(tokio::spawn(async move {
+                let at = follow(&mut peer, name, "last").await;
+                (name, at)
+            }));
+        }
+    }
+    changing.await.expect("it changes");
+    node.commit(node.database.invite("last", &["the end"]));
+    assert!(clients.len() > 30, "{}", clients.len());
+    for client in clients {
+        let (name, at) =
+            timeout(Duration::from_secs(20), client).await.expect("it is told").expect("in order");
+        let mut now: Vec<String> = at.into_keys().collect();
+        now.sort();
+        let mut real: Vec<String> = (0..5)
+            .map(|number| format!("g{number}"))
+            .filter(|id| {
+                let found = node.database.membership(&group(id), &user(name));
+                found.is_some_and(|(_, left)| left.is_none())
+            })
+            .collect();
+        real.push("last".to_owned());
+        assert_eq!(now, real, "{name}");
+    }
+}
