@@ -26,7 +26,7 @@ const CALLERS: [usize; 4] = [1, 8, 64, 256];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let seconds = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(8);
+    let seconds = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(8);
     let dir = std::env::temp_dir().join(format!("muster-bench-{}", std::process::id()));
     let result = measure(&dir, Duration::from_secs(seconds)).await;
     std::fs::remove_dir_all(&dir).ok();

@@ -55,17 +55,13 @@ async fn two_hundred_and_fifty_callers_want_the_last_fifteen_seats() {
             async move {
                 let body = json!({ "userList": [format!("r{round}c{caller}")] });
                 let answer = server.post(owner, path, body).await;
-                match answer.status {
-                    200 => {
-                        let data = answer.ok();
-                        assert_eq!(results(&data)[0].1, 1, "{data}");
-                        true
-                    }
-                    _ => {
-                        answer.refused(409, 10014, "group_full");
-                        false
-                    }
+                if answer.status != 200 {
+                    answer.refused(409, 10014, "group_full");
+                    return false;
                 }
+                let data = answer.ok();
+                assert_eq!(results(&data)[0].1, 1, "{data}");
+                true
             }
         });
         let seated = join_all(calls).await.into_iter().filter(|seated| *seated).count();

@@ -112,11 +112,6 @@ pub(crate) async fn foreign_database() -> String {
     make(cluster, icu).await
 }
 
-/// The address of a new, empty database.
-pub(crate) async fn empty_database() -> String {
-    make(cluster().await, "template template0").await
-}
-
 async fn make(cluster: &Cluster, how: &str) -> String {
     let name = format!("it_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let _one_at_a_time = MAKING.lock().await;

@@ -78,6 +78,7 @@ pub(crate) fn jwt_of(user: &str, seconds: u32) -> String {
     jwt::sign_hs256(&SecretKey::new(KEY), &user, Utc::now(), seconds).expect("a JWT")
 }
 
+#[expect(clippy::unused_self, reason = "a token is a server's, also where all have one key")]
 impl Server {
     /// A server with the default settings.
     pub(crate) async fn start() -> Self {
@@ -128,10 +129,6 @@ impl Server {
 
     pub(crate) fn database_url(&self) -> &str {
         &self.database
-    }
-
-    pub(crate) fn app_id(&self) -> u64 {
-        APP
     }
 
     /// A UserSig.
@@ -276,62 +273,64 @@ where
     panic!("within ten seconds not so: {what}");
 }
 
+/// What must hold in every database: the rule, and a query for what breaks it.
+const RULES: &[(&str, &str)] = &[
+    (
+        "a group's log is 1..seq without holes",
+        "select g.group_id from groups g
+           left join (select group_id, count(*) n, min(seq) lo, max(seq) hi
+                        from group_events group by 1) e using (group_id)
+          where e.n is distinct from g.seq or e.lo is distinct from 1 or e.hi is distinct from g.seq",
+    ),
+    (
+        "member_count is the number of members",
+        "select g.group_id from groups g
+          where g.member_count <> (select count(*) from members m
+                                    where m.group_id = g.group_id and m.left_seq is null)",
+    ),
+    (
+        "no group is over its cap",
+        "select group_id from groups where member_count > max_members",
+    ),
+    (
+        "group_count is the number of groups that count",
+        "select u.user_id from users u
+          where u.group_count <> (select count(*) from members m join groups g using (group_id)
+                                   where m.user_id = u.user_id and m.left_seq is null
+                                     and g.group_type <> 4)",
+    ),
+    (
+        "pending_count of a group is the number of its open applications",
+        "select g.group_id from groups g
+          where g.pending_count <> (select count(*) from applications a
+                                     where a.group_id = g.group_id and a.state = 0)",
+    ),
+    (
+        "pending_count of a user is the number of open applications about him",
+        "select u.user_id from users u
+          where u.pending_count <> (select count(*) from applications a
+                                     where a.subject = u.user_id and a.state = 0)",
+    ),
+    (
+        "a user's own stream is 1..user_seq without holes",
+        "select u.user_id from users u
+           left join (select user_id, count(*) n, max(seq) hi
+                        from user_events group by 1) e using (user_id)
+          where coalesce(e.n, 0) <> u.user_seq or coalesce(e.hi, 0) <> u.user_seq",
+    ),
+    (
+        "memberships lie within the log",
+        "select m.group_id from members m join groups g using (group_id)
+          where m.joined_seq > g.seq or coalesce(m.left_seq, 0) > g.seq",
+    ),
+    (
+        "every member has an account",
+        "select m.user_id from members m left join users u using (user_id) where u.user_id is null",
+    ),
+];
+
 /// Checks what must hold in every database, by counting.
 pub(crate) async fn check_invariants(database: &str) {
-    const RULES: &[(&str, &str)] = &[
-        (
-            "a group's log is 1..seq without holes",
-            "select g.group_id from groups g
-               left join (select group_id, count(*) n, min(seq) lo, max(seq) hi
-                            from group_events group by 1) e using (group_id)
-              where e.n is distinct from g.seq or e.lo is distinct from 1 or e.hi is distinct from g.seq",
-        ),
-        (
-            "member_count is the number of members",
-            "select g.group_id from groups g
-              where g.member_count <> (select count(*) from members m
-                                        where m.group_id = g.group_id and m.left_seq is null)",
-        ),
-        (
-            "no group is over its cap",
-            "select group_id from groups where member_count > max_members",
-        ),
-        (
-            "group_count is the number of groups that count",
-            "select u.user_id from users u
-              where u.group_count <> (select count(*) from members m join groups g using (group_id)
-                                       where m.user_id = u.user_id and m.left_seq is null
-                                         and g.group_type <> 4)",
-        ),
-        (
-            "pending_count of a group is the number of its open applications",
-            "select g.group_id from groups g
-              where g.pending_count <> (select count(*) from applications a
-                                         where a.group_id = g.group_id and a.state = 0)",
-        ),
-        (
-            "pending_count of a user is the number of open applications about him",
-            "select u.user_id from users u
-              where u.pending_count <> (select count(*) from applications a
-                                         where a.subject = u.user_id and a.state = 0)",
-        ),
-        (
-            "a user's own stream is 1..user_seq without holes",
-            "select u.user_id from users u
-               left join (select user_id, count(*) n, max(seq) hi
-                            from user_events group by 1) e using (user_id)
-              where coalesce(e.n, 0) <> u.user_seq or coalesce(e.hi, 0) <> u.user_seq",
-        ),
-        (
-            "memberships lie within the log",
-            "select m.group_id from members m join groups g using (group_id)
-              where m.joined_seq > g.seq or coalesce(m.left_seq, 0) > g.seq",
-        ),
-        (
-            "every member has an account",
-            "select m.user_id from members m left join users u using (user_id) where u.user_id is null",
-        ),
-    ];
     let pool = PgPool::connect(database).await.expect("the database");
     for (rule, query) in RULES {
         let broken: Vec<(String,)> =

@@ -1,5 +1,6 @@
 //! A websocket client of the tests.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -24,7 +25,7 @@ pub(crate) async fn connect(url: &str) -> Stream {
 pub(crate) struct Socket {
     pub(crate) welcome: Value,
     /// Events that came between `welcome` and `ready`.
-    early: std::collections::VecDeque<Value>,
+    early: VecDeque<Value>,
     pub(crate) raw: Stream,
 }
 
@@ -37,7 +38,7 @@ impl Socket {
     /// Connects, says this hello and waits for `ready`.
     pub(crate) async fn open_with(url: &str, hello: Value) -> Self {
         let raw = connect(url).await;
-        let mut socket = Self { welcome: Value::Null, early: Default::default(), raw };
+        let mut socket = Self { welcome: Value::Null, early: VecDeque::new(), raw };
         socket.say(&hello).await;
         socket.welcome = socket.frame().await;
         assert_eq!(socket.welcome["type"], "welcome", "{}", socket.welcome);
