@@ -128,7 +128,7 @@ impl Default for Timing {
             hello: Duration::from_secs(5),
             opening: Duration::from_secs(15),
             heartbeat: Duration::from_secs(25),
-            silence: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
             write: Duration::from_secs(10),
             farewell: Duration::from_secs(2),
         }

@@ -180,6 +180,10 @@ pub(super) fn plan(user: &UserId, position: Option<&Position>, snapshot: Snapsho
 
 impl Plan {
     /// A group that the user is a member of. `at`: `None` when the client brought no cursor.
+    #[expect(
+        clippy::option_option,
+        reason = "no cursor, no place in it, and a place are three things"
+    )]
     fn enter(&mut self, line: SnapshotGroup, at: Option<Option<i64>>, budget: &mut Budget) {
         let head = line.head;
         let joined = line.joined_seq - 1;

@@ -351,6 +351,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    #[expect(clippy::needless_pass_by_value, reason = "frames are written where they are said")]
     pub(super) fn say(&self, frame: Value) {
         self.send(Incoming::Text(frame.to_string()));
     }

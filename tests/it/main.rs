@@ -21,4 +21,5 @@ mod model;
 mod ops;
 mod races;
 mod settings;
+mod sockets;
 mod v4;

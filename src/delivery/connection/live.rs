@@ -26,9 +26,10 @@ pub(super) async fn live<G: Gate, T: Transport>(
     line: &Line,
     pass: Pass,
 ) -> Cause {
-    let mut live = Live { connection, line, pass, next_ping: first_ping(connection.timing) };
+    let next_ping = first_ping(connection.timing);
+    let mut open = Live { connection, line, pass, next_ping };
     loop {
-        if let Err(cause) = live.turn(socket).await {
+        if let Err(cause) = open.turn(socket).await {
             return cause;
         }
     }
@@ -118,16 +119,15 @@ impl<G: Gate> Live<'_, G> {
                 Ok(())
             }
             Ok(Ok(_)) => Err(Cause::Credential("the fresh credential is another user's".into())),
-            Ok(Err(error)) if error.reason == Reason::Unavailable => self.keep(),
-            Ok(Err(error)) => Err(Cause::Credential(error.text)),
-            Err(_) => self.keep(),
+            Ok(Err(error)) if error.reason != Reason::Unavailable => {
+                Err(Cause::Credential(error.text))
+            }
+            // It cannot be checked at the moment: the one before holds until it ends.
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(user = %self.pass.user, "a fresh credential could not be checked");
+                Ok(())
+            }
         }
-    }
-
-    /// The fresh credential cannot be checked at the moment: the one before holds until it ends.
-    fn keep(&self) -> Result<(), Cause> {
-        tracing::warn!(user = %self.pass.user, "a fresh credential could not be checked");
-        Ok(())
     }
 
     /// When to look whether the credential has ended.

@@ -309,7 +309,7 @@ async fn while_the_database_is_away_a_client_is_asked_to_come_again() {
     assert_eq!(alice.bye().await.0, 1001);
 
     node.database.be_away(false);
-    node.database.be_slow(Duration::from_secs(3_600));
+    node.database.be_slow(Duration::from_hours(1));
     node.timing.opening = Duration::from_millis(50);
     let alice = node.dial(10, None);
     alice.say(json!({"type": "hello", "token": "alice"}));

@@ -337,6 +337,7 @@ impl World {
         marked
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an operation is done once")]
     fn apply(&mut self, op: Op) {
         let pick = |which: usize, len: usize| (len > 0).then(|| which % len);
         let flying = self.flying.len();

@@ -136,6 +136,7 @@ impl Stream {
     /// Takes an entry: holds it until its turn comes, or looks whether it is news from before this node
     /// followed the stream.
     pub(super) fn take(&mut self, entry: &Arc<LogEntry>, origin: Origin, desk: &mut Desk) {
+        #[expect(clippy::single_match_else, reason = "the two cases stand side by side")]
         let tail = match &mut self.tail {
             Some(tail) => tail,
             None => {

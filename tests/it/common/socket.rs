@@ -102,36 +102,4 @@ impl Socket {
         assert_eq!(found["event"], event, "{found}");
         found
     }
-
-    /// Waits to see that nothing comes.
-    pub(crate) async fn expect_silence(&mut self, how_long: Duration) {
-        assert!(self.early.is_empty(), "{:?}", self.early);
-        if let Some(frame) = self.frame_within(how_long).await {
-            panic!("instead of silence: {frame}");
-        }
-    }
-
-    /// Reads until the server closes; the `bye` frame, if there was one, and the close code.
-    pub(crate) async fn until_closed(mut self) -> (Option<Value>, Option<u16>) {
-        let mut bye = None;
-        let closing = async {
-            loop {
-                match self.raw.next().await {
-                    Some(Ok(Message::Text(text))) => {
-                        let frame: Value = serde_json::from_str(&text).expect("a JSON frame");
-                        if frame["type"] == "bye" {
-                            bye = Some(frame);
-                        }
-                    }
-                    Some(Ok(Message::Close(frame))) => {
-                        return frame.map(|frame| u16::from(frame.code));
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return None,
-                }
-            }
-        };
-        let code = tokio::time::timeout(Duration::from_secs(20), closing).await;
-        (bye, code.expect("the socket is closed within twenty seconds"))
-    }
 }

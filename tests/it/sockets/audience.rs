@@ -156,7 +156,7 @@ async fn personal_events_reach_the_person_alone() {
 
     let id = event["application"]["applicationID"].as_str().expect("an id");
     server.post("bob", &format!("/v1/applications/{id}/accept"), json!({})).await.ok();
-    let mut kinds = vec![alice.next_event().await, alice.next_event().await];
+    let mut kinds = [alice.next_event().await, alice.next_event().await];
     kinds.sort_by_key(|event| event["event"].as_str().map(str::to_owned));
     assert_eq!(kinds[0]["event"], "onApplicationProcessed");
     assert_eq!(kinds[1]["event"], "onMemberInvited");
