@@ -18,12 +18,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::{Authenticator, KeySource, ProviderSettings, SecretKey, Settings, SettingsFault};
+use crate::auth::{
+    Authenticator, KeySource, ProviderSettings, Rate, SecretKey, Settings, SettingsFault,
+};
 use crate::config::{self, Config, Secret};
 use crate::delivery::{Bus, Hub};
 use crate::embedded::{self, Embedded, Options};
 use crate::engine::{self, Engine, Outbox};
-use crate::http::layers::Rate;
 use crate::http::{self, App, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;

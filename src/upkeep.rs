@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Rate;
 use crate::engine::Engine;
-use crate::http::layers::Rate;
 use crate::metrics::Metrics;
 use crate::model::{Caller, Command, Error, Operation, Reply, UserId};
 use crate::store::Store;

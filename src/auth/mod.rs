@@ -11,6 +11,7 @@
 mod jwks;
 pub mod jwt;
 mod keys;
+mod rate;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::model::{Caller, Error, Reason, UserId};
 use jwt::Jwt;
 use keys::ProviderKeys;
+
+pub use rate::Rate;
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
 const LAST_SECOND: i64 = 253_402_300_799;

@@ -342,6 +342,16 @@ impl Node {
     }
 }
 
+/// Waits until something is so.
+pub(super) async fn eventually(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, waiting).await.expect("it becomes so");
+}
+
 /// A client at the other end.
 pub(super) struct Peer {
     to_server: mpsc::UnboundedSender<Result<Incoming, Lost>>,

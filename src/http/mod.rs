@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Rate};
 use crate::delivery::Hub;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
@@ -38,7 +38,7 @@ pub struct App {
     /// Carries events to sockets.
     pub hub: Hub,
     /// Bounds the calls of each caller.
-    pub rate: Arc<layers::Rate>,
+    pub rate: Arc<Rate>,
     /// The limits in force.
     pub limits: Arc<Limits>,
     /// The `sdkappid`.

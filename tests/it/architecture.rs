@@ -16,8 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("embedded", &[]),
     ("http", &["model", "rules", "store", "engine", "delivery", "auth", "metrics"]),
-    // The callers' rates live in the face that counts them; upkeep only makes it forget the quiet ones.
-    ("upkeep", &["model", "store", "engine", "metrics", "http::layers"]),
+    ("upkeep", &["model", "store", "engine", "metrics", "auth"]),
     (
         "server",
         &[
@@ -309,7 +308,7 @@ fn a_wrong_import_is_found_and_named() {
     assert_eq!(found, ["src/rules/invite.rs:3: rules names store::Store"]);
     assert_eq!(wrong("model/id.rs", "fn f() -> crate::rules::Step {}").len(), 1);
     assert_eq!(wrong("model/mod.rs", "use super::{rules, engine::Engine};").len(), 2);
-    assert_eq!(wrong("upkeep.rs", "use crate::http::layers::Rate;"), [""; 0]);
+    assert_eq!(wrong("upkeep.rs", "use crate::auth::Rate;"), [""; 0]);
     assert_eq!(wrong("upkeep.rs", "use crate::http::App;").len(), 1);
     assert_eq!(wrong("embedded/mod.rs", "use crate::config::Config;").len(), 1);
     assert_eq!(wrong("rules/mod.rs", "// crate::http\nuse crate::model::Error;"), [""; 0]);

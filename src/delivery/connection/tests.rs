@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::{FRAME_BYTES, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
-use crate::delivery::testkit::{Node, user};
+use crate::delivery::testkit::{Node, eventually, user};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -250,9 +250,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_nobody_else() {
     let mut bob = node.client("bob").await;
     let slow = node.dial(4, None);
     slow.say(json!({"type": "hello", "token": "alice"}));
-    while node.metrics.sockets.get() < 2 || node.metrics.streams.get() < 3 {
-        sleep(Duration::from_millis(5)).await;
-    }
+    eventually(|| node.metrics.sockets.get() == 2 && node.metrics.streams.get() == 3).await;
     for number in 0..1_500 {
         node.commit(node.database.invite("g1", &[&format!("u{number}")]));
         if number % 10 == 0 {
@@ -324,8 +322,5 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
     assert_eq!(node.metrics.streams.get(), 2);
     alice.fail(Lost::Broken);
     timeout(SOON, alice.served).await.expect("it ends").expect("in peace");
-    while node.metrics.streams.get() > 0 {
-        sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(node.metrics.sockets.get(), 0);
+    eventually(|| node.metrics.streams.get() == 0 && node.metrics.sockets.get() == 0).await;
 }
