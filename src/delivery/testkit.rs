@@ -134,6 +134,13 @@ impl Database {
         membership(inside.logs.get(&StreamKey::Group(id.clone()))?, who)
     }
 
+    /// The number of a group's newest entry.
+    pub(super) fn head(&self, id: &str) -> i64 {
+        let inside = self.inside();
+        let log = inside.logs.get(&StreamKey::Group(group(id)));
+        log.map_or(0, |log| i64::try_from(log.len()).expect("short"))
+    }
+
     fn look(
         &self,
         who: &UserId,

@@ -1,13 +1,14 @@
 //! From a commit to the clients: who hears what, through hub, router and connections.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::testkit::{Node, Peer, group, user};
+use super::testkit::{Database, Node, Peer, group, user};
 
 fn names(events: &[(&str, i64)]) -> Vec<(String, i64)> {
     events.iter().map(|(name, seq)| ((*name).to_owned(), *seq)).collect()
@@ -199,55 +200,95 @@ async fn after_a_panic_of_the_router_everybody_is_asked_to_come_again() {
     hears(&mut alice, &[("onMemberInvited", 2)]).await;
 }
 
-/// Reads events until every group is at its end; checks each number; returns who was told last to be in.
-async fn follow(peer: &mut Peer, name: &str, done: &str) -> HashMap<String, i64> {
-    let line = |line: &Value| {
-        let id = line["groupID"].as_str().expect("an id").to_owned();
-        (id, line["seq"].as_i64().expect("a number"))
-    };
-    let lines = peer.welcome["groups"].as_array().expect("a list");
-    let mut at: HashMap<String, i64> = lines.iter().map(line).collect();
-    let mut past: HashMap<String, i64> = HashMap::new();
-    loop {
-        let frame = peer.hear().await;
+/// A client that checks every number, and knows which groups it is in and how far each has come.
+struct Follower {
+    peer: Peer,
+    name: &'static str,
+    at: BTreeMap<String, i64>,
+    past: BTreeMap<String, i64>,
+}
+
+fn line(line: &Value) -> (String, i64) {
+    let id = line["groupID"].as_str().expect("an id").to_owned();
+    (id, line["seq"].as_i64().expect("a number"))
+}
+
+impl Follower {
+    async fn start(mut peer: Peer, name: &'static str) -> Self {
+        peer.say(json!({"type": "hello", "token": name}));
+        let welcome = peer.hear().await;
+        let at = welcome["groups"].as_array().expect("a list").iter().map(line).collect();
+        Self { peer, name, at, past: BTreeMap::new() }
+    }
+
+    async fn next(&mut self) {
+        let frame = self.peer.hear().await;
         if frame["type"] != "event" {
-            continue;
+            return;
         }
         let (id, seq) = line(&frame);
-        let users: Vec<&str> = frame["memberList"]
+        let named: Vec<&str> = frame["memberList"]
             .as_array()
             .expect("a list")
             .iter()
             .filter_map(|one| one["userID"].as_str())
             .collect();
-        if let Some(before) = at.get(&id) {
+        if let Some(before) = self.at.get(&id) {
             assert_eq!(seq, before + 1, "{id} has a hole or a repetition");
         } else {
-            assert!(users.contains(&name), "{frame} starts nothing");
-            assert!(past.get(&id).is_none_or(|before| *before < seq), "{frame} came again");
+            assert!(named.contains(&self.name), "{frame} starts nothing");
+            assert!(self.past.get(&id).is_none_or(|before| *before < seq), "{frame} came again");
         }
-        at.insert(id.clone(), seq);
-        if frame["event"] == "onMemberKicked" && users.contains(&name) {
-            at.remove(&id);
-            past.insert(id.clone(), seq);
-        }
-        if id == done && users.contains(&"the end") {
-            return at;
+        self.at.insert(id.clone(), seq);
+        if frame["event"] == "onMemberKicked" && named.contains(&self.name) {
+            self.at.remove(&id);
+            self.past.insert(id, seq);
         }
     }
+
+    /// Follows until nothing comes any more, and then knows what is true in the end.
+    async fn follow(mut self, mut truth: watch::Receiver<Option<Truth>>) {
+        loop {
+            let known = truth.borrow().as_ref().map(|truth| truth[self.name].clone());
+            tokio::select! {
+                () = self.next() => {}
+                _ = truth.changed(), if known.is_none() => {}
+                () = sleep(Duration::from_secs(1)), if known.is_some() => {
+                    assert_eq!(Some(self.at), known, "{}", self.name);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What each person is in, and how far each group has come.
+type Truth = BTreeMap<&'static str, BTreeMap<String, i64>>;
+
+const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
+
+fn truth(database: &Database) -> Truth {
+    let of = |name: &'static str| {
+        let groups = (0..5).map(|number| format!("g{number}"));
+        let mine = groups.filter_map(|id| {
+            let inside = database.membership(&group(&id), &user(name));
+            let head = database.head(&id);
+            inside.is_some_and(|(_, left)| left.is_none()).then_some((id, head))
+        });
+        (name, mine.collect())
+    };
+    PEOPLE.map(of).into()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connections_that_open_while_their_groups_change_miss_nothing() {
     let node = Node::start();
-    let people = ["alice", "bob", "carol"];
-    node.commit(node.database.invite("last", &people));
     node.database.be_slow(Duration::from_micros(300));
     let (database, hub) = (node.database.clone(), node.hub.clone());
     let changing = tokio::spawn(async move {
         for round in 0..3_000_u32 {
             let id = format!("g{}", rand::random_range(0..5));
-            let who = people[rand::random_range(0..3)];
+            let who = PEOPLE[rand::random_range(0..3)];
             let inside = database
                 .membership(&group(&id), &user(who))
                 .is_some_and(|(_, left)| left.is_none());
@@ -259,34 +300,18 @@ async fn connections_that_open_while_their_groups_change_miss_nothing() {
             }
         }
     });
+    let (tell, told) = watch::channel(None);
     let mut clients = Vec::new();
     while !changing.is_finished() {
-        for name in people {
-            let mut peer = node.dial(100_000, None);
-            peer.say(json!({"type": "hello", "token": name}));
-            peer.welcome = peer.hear().await;
-            clients.push(tokio::spawn(async move {
-                let at = follow(&mut peer, name, "last").await;
-                (name, at)
-            }));
+        for name in PEOPLE {
+            let follower = Follower::start(node.dial(100_000, None), name).await;
+            clients.push(tokio::spawn(follower.follow(told.clone())));
         }
     }
     changing.await.expect("it changes");
-    node.commit(node.database.invite("last", &["the end"]));
+    tell.send(Some(truth(&node.database))).expect("somebody listens");
     assert!(clients.len() > 30, "{}", clients.len());
     for client in clients {
-        let (name, at) =
-            timeout(Duration::from_secs(20), client).await.expect("it is told").expect("in order");
-        let mut now: Vec<String> = at.into_keys().collect();
-        now.sort();
-        let mut real: Vec<String> = (0..5)
-            .map(|number| format!("g{number}"))
-            .filter(|id| {
-                let found = node.database.membership(&group(id), &user(name));
-                found.is_some_and(|(_, left)| left.is_none())
-            })
-            .collect();
-        real.push("last".to_owned());
-        assert_eq!(now, real, "{name}");
+        timeout(Duration::from_secs(30), client).await.expect("it is told").expect("in order");
     }
 }

@@ -83,7 +83,6 @@ impl<S: Source> Worker<S> {
         let mut taken = Vec::with_capacity(MESSAGES);
         loop {
             tokio::select! {
-                biased;
                 () = stopping.cancelled() => return,
                 count = messages.recv_many(&mut taken, MESSAGES) => {
                     if count == 0 {

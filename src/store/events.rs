@@ -191,22 +191,6 @@ impl Store {
         }
         Ok(snapshot)
     }
-
-    /// The epoch of the logs: the stored one joined with the server's identity and timeline, so that a
-    /// restored or promoted database has another.
-    ///
-    /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn epoch(&self) -> Result<String, Error> {
-        let row = sqlx::query!(
-            r#"select i.epoch, s.system_identifier as "system!", c.timeline_id as "timeline!"
-                 from instance i, pg_control_system() s, pg_control_checkpoint() c"#
-        )
-        .fetch_one(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        Ok(epoch(row.epoch, row.system, row.timeline))
-    }
 }
 
 fn epoch(stored: uuid::Uuid, system: i64, timeline: i32) -> String {

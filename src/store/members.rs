@@ -37,15 +37,6 @@ pub struct MemberFilter {
     pub limit: i64,
 }
 
-/// What a connection starts from: one state of the database.
-#[derive(Clone, Debug, Default)]
-pub struct Opening {
-    /// The number of the newest event of the user's own stream.
-    pub user_seq: i64,
-    /// His groups: id, role, the log's newest number.
-    pub groups: Vec<(GroupId, Role, i64)>,
-}
-
 fn role(code: i16) -> Result<Role, Error> {
     Role::from_code(code).ok_or_else(|| unavailable(&unknown_code("role", code)))
 }
@@ -231,34 +222,5 @@ impl Store {
             groups.push((view, member));
         }
         Ok((total, groups))
-    }
-
-    /// A user's groups and the numbers their logs stand at, and that of his own stream: what a connection
-    /// starts from, in one statement and so of one moment.
-    ///
-    /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn opening(&self, user: &UserId) -> Result<Opening, Error> {
-        let rows = sqlx::query!(
-            r#"select coalesce(u.user_seq, 0) as "user_seq!", g.group_id as "group_id?",
-                      m.role as "role?", g.seq as "seq?"
-                 from (select 1) one
-                 left join users u on u.user_id = $1
-                 left join members m on m.user_id = $1 and m.left_seq is null
-                 left join groups g on g.group_id = m.group_id and g.dismissed_at is null"#,
-            user.as_str()
-        )
-        .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        let mut opening = Opening::default();
-        for row in rows {
-            opening.user_seq = row.user_seq;
-            if let (Some(group), Some(code), Some(seq)) = (row.group_id, row.role, row.seq) {
-                opening.groups.push((GroupId::from_stored(&group), role(code)?, seq));
-            }
-        }
-        opening.groups.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(opening)
     }
 }

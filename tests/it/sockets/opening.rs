@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -65,14 +66,22 @@ fn line(line: &Value) -> (String, i64) {
     (id, line["seq"].as_i64().expect("a number"))
 }
 
-/// Reads events until the end is told, checks every number, and returns the groups that it ended up in with
-/// their last numbers.
+/// Reads events until the end is told and nothing comes after it, checks every number, and returns the
+/// groups that it ended up in with their last numbers.
 async fn follow(socket: &mut Socket, name: &str) -> HashMap<String, i64> {
     let groups = socket.welcome["groups"].as_array().expect("a list");
     let mut at: HashMap<String, i64> = groups.iter().map(line).collect();
+    let mut ended = false;
     loop {
-        let event = socket.next_event().await;
+        // Between groups there is no order: what the end overtook comes soon.
+        let event = if ended {
+            let Some(event) = socket.frame_within(Duration::from_secs(1)).await else { return at };
+            event
+        } else {
+            socket.next_event().await
+        };
         let (id, seq) = line(&event);
+        ended |= id == "last";
         if let Some(before) = at.insert(id.clone(), seq) {
             assert_eq!(seq, before + 1, "{name} in {id}: {event}");
         } else {
@@ -81,9 +90,6 @@ async fn follow(socket: &mut Socket, name: &str) -> HashMap<String, i64> {
         }
         if event["event"] == "onMemberKicked" && named(&event).contains(&name) {
             at.remove(&id);
-        }
-        if id == "last" {
-            return at;
         }
     }
 }
