@@ -1,9 +1,8 @@
 //! Reading groups.
 
-use crate::model::{
-    Error, Group, GroupId, GroupType, InviteOption, JoinOption, Moment, Profile, Role, UserId,
-};
+use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
 
+use super::locks::GroupRow;
 use super::{Store, unavailable, unknown_code};
 
 /// A group as somebody sees it.
@@ -50,22 +49,19 @@ impl TryFrom<ViewRow> for GroupView {
         let role =
             row.role.map(|code| Role::from_code(code).ok_or_else(|| unknown_code("role", code)));
         Ok(Self {
-            group: Group {
-                id: GroupId::from_stored(&row.group_id),
-                group_type: GroupType::from_code(row.group_type)
-                    .ok_or_else(|| unknown_code("group type", row.group_type))?,
-                owner: row.owner_id.as_deref().map(UserId::from_stored),
-                join_option: JoinOption::from_code(row.join_option)
-                    .ok_or_else(|| unknown_code("join option", row.join_option))?,
-                invite_option: InviteOption::from_code(row.invite_option)
-                    .ok_or_else(|| unknown_code("invite option", row.invite_option))?,
+            group: Group::try_from(GroupRow {
+                group_id: row.group_id,
+                group_type: row.group_type,
+                owner_id: row.owner_id,
+                join_option: row.join_option,
+                invite_option: row.invite_option,
                 max_members: row.max_members,
                 member_count: row.member_count,
                 pending_count: row.pending_count,
                 seq: row.seq,
                 created_at: row.created_at,
                 dismissed_at: row.dismissed_at,
-            },
+            })?,
             profile: Profile {
                 name: row.name,
                 introduction: row.introduction,

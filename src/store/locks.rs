@@ -14,18 +14,18 @@ use crate::model::{
 };
 
 /// The columns of a group's row.
-struct GroupRow {
-    group_id: String,
-    group_type: i16,
-    owner_id: Option<String>,
-    join_option: i16,
-    invite_option: i16,
-    max_members: Option<i32>,
-    member_count: i32,
-    pending_count: i32,
-    seq: i64,
-    created_at: Moment,
-    dismissed_at: Option<Moment>,
+pub(super) struct GroupRow {
+    pub(super) group_id: String,
+    pub(super) group_type: i16,
+    pub(super) owner_id: Option<String>,
+    pub(super) join_option: i16,
+    pub(super) invite_option: i16,
+    pub(super) max_members: Option<i32>,
+    pub(super) member_count: i32,
+    pub(super) pending_count: i32,
+    pub(super) seq: i64,
+    pub(super) created_at: Moment,
+    pub(super) dismissed_at: Option<Moment>,
 }
 
 impl TryFrom<GroupRow> for Group {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::asked::{Asked, InPath, Query};
 use super::body::Raw;
 use super::members::message;
-use super::reply::{Answer, of_engine, ok, page};
+use super::reply::{Answer, cut, of_engine, ok, page};
 use crate::http::App;
 use crate::model::event::ApplicationFrame;
 use crate::model::{ApplicationId, Error, Operation, Reason};
@@ -29,11 +29,7 @@ pub async fn list_applications(State(app): State<App>, asked: Asked, query: Quer
         })
         .transpose()?;
     let mut found = app.store.applications_for(&asked.caller.user, after, limit + 1).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let next = found.last().filter(|_| more).map(|(last, _)| last.id.to_string());
+    let next = cut(&mut found, limit).map(|(last, _)| last.id.to_string());
     let lines: Result<Vec<Value>, _> = found
         .iter()
         .map(|(one, decides)| serde_json::to_value(ApplicationFrame::new(one, *decides)))

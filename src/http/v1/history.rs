@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::asked::{Asked, InPath, Query};
 use super::groups::{standing, view};
-use super::reply::{Answer, ok};
+use super::reply::{Answer, cut, ok};
 use crate::http::App;
 use crate::model::{Error, StreamKey};
 use crate::rules::matrix::{Action, permit};
@@ -36,17 +36,10 @@ pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query
     let kept = app.store.oldest(group).await?.unwrap_or(view.group.seq + 1);
     let stream = StreamKey::Group(group.clone());
     let mut entries = app.store.log(&stream, after.max(first - 1), i64::MAX, limit + 1).await?;
-    let more = entries.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        entries.pop();
-    }
+    let next = cut(&mut entries, limit).map(|entry| entry.seq.to_string());
     let frames: Result<Vec<&RawValue>, _> =
         entries.iter().map(|entry| serde_json::from_str(&entry.frame)).collect();
-    Ok(ok(Page {
-        event_list: frames.map_err(Error::internal)?,
-        oldest: kept.max(first),
-        next: entries.last().filter(|_| more).map(|entry| entry.seq.to_string()),
-    }))
+    Ok(ok(Page { event_list: frames.map_err(Error::internal)?, oldest: kept.max(first), next }))
 }
 
 fn number(field: &str, text: &str) -> Result<i64, Error> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::asked::{Asked, InPath, Query};
 use super::body::{Raw, user_list, word};
 use super::groups::{standing, view};
-use super::reply::{Answer, of_engine, ok, page, time};
+use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::{Error, Operation, Reason, Role, UserId, text};
 use crate::rules::matrix::{Action, permit};
@@ -122,11 +122,7 @@ pub async fn list_members(
     let Some((seq, mut members)) = app.store.members(&group, &filter).await? else {
         return Err(Error::new(Reason::GroupNotFound, "there is no such group").into());
     };
-    let more = members.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        members.pop();
-    }
-    let next = members.last().filter(|_| more).map(|last| last.user.to_string());
+    let next = cut(&mut members, limit).map(|last| last.user.to_string());
     let mut data = page("memberList", members.iter().map(member).collect(), next);
     data["seq"] = json!(seq);
     Ok(ok(data))

@@ -30,6 +30,17 @@ pub fn answer(status: StatusCode, data: impl Serialize) -> Response {
     (status, Json(Envelope { code: 0, desc: "ok", data })).into_response()
 }
 
+/// Cuts what was read with one item more than the page holds. Returns the page's last item if there are
+/// more behind it: the next page begins there.
+pub fn cut<T>(items: &mut Vec<T>, limit: i64) -> Option<&T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if items.len() <= limit {
+        return None;
+    }
+    items.truncate(limit);
+    items.last()
+}
+
 /// A page of a list, with the place where the next one begins.
 #[must_use]
 pub fn page(list: &str, items: Value, next: Option<String>) -> Value {

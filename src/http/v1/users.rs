@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::asked::{Asked, InPath, Query};
 use super::body::{Raw, word};
-use super::reply::{Answer, of_engine, ok, page, time};
+use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::command::UserEdit;
 use crate::model::limits::Accounts;
@@ -115,11 +115,7 @@ pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query
     let after = query.get("next").map(|text| GroupId::parse(text, "next")).transpose()?;
     let (total, mut groups) =
         app.store.groups_of(&user, GroupType::ALL, after.as_ref(), 0, limit + 1).await?;
-    let more = groups.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        groups.pop();
-    }
-    let next = groups.last().filter(|_| more).map(|(view, _)| view.group.id.to_string());
+    let next = cut(&mut groups, limit).map(|(view, _)| view.group.id.to_string());
     let lines: Value = groups
         .iter()
         .map(|(view, member)| {
