@@ -28,6 +28,7 @@ use crate::engine::{self, Engine, Outbox};
 use crate::http::{self, App, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;
+use crate::rules::Rulebook;
 use crate::store::{Place, Store};
 use crate::upkeep::Upkeep;
 
@@ -71,14 +72,15 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         metrics.database_up.set(1);
         let limits = Arc::new(config.limits.clone());
+        let types = Arc::new(config.types.clone());
+        let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
         let hub = Hub::start(store.clone(), Bus::Local, metrics.clone(), &faces, soft.clone());
         let outbox: Outbox = {
             let hub = hub.clone();
             Arc::new(move |entries| hub.committed(entries))
         };
-        let settings =
-            engine::Settings { lanes: config.lanes, ..engine::Settings::new(limits.clone()) };
+        let settings = engine::Settings { lanes: config.lanes, ..engine::Settings::new(rulebook) };
         let engine = Engine::start(store.clone(), settings, metrics.clone(), &outbox, &tasks);
         let upkeep = Upkeep {
             engine: engine.clone(),
@@ -95,6 +97,7 @@ impl Server {
             hub,
             rate,
             limits,
+            types,
             app_id: config.app_id,
             sockets_per_user: config.sockets_per_user,
             metrics: metrics.clone(),

@@ -167,6 +167,13 @@ impl Authenticator {
         })
     }
 
+    /// Whether a user id is an app administrator's. A provider's token of such a user may still not be
+    /// one.
+    #[must_use]
+    pub fn is_admin(&self, user: &UserId) -> bool {
+        self.admins.contains(user)
+    }
+
     /// Checks a bearer token: a UserSig or a JWT.
     ///
     /// # Errors

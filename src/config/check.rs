@@ -15,6 +15,7 @@ use super::{Config, EffectiveSetting, KeySource, LogFormat, Provider, Secret, pa
 use crate::model::UserId;
 use crate::model::id::USER_ID_BYTES_CEILING;
 use crate::model::limits::{Accounts, Limits};
+use crate::rules::Types;
 
 /// Judges all values.
 pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config> {
@@ -58,6 +59,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         provider: provider?,
         admins: admins?,
         limits: limits?,
+        types: Types::builtin(),
         rate_per_user: rate_per_user?,
         cors_origins: cors_origins?,
         sockets_per_user: sockets_per_user?,

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::{Limits, UserId};
+use crate::rules::Types;
 
 mod check;
 mod fault;
@@ -101,6 +102,8 @@ pub struct Config {
     pub admins: BTreeSet<UserId>,
     /// What decisions read.
     pub limits: Limits,
+    /// The types of groups.
+    pub types: Types,
     /// Requests a second for one caller who is no administrator.
     pub rate_per_user: u32,
     /// Origins whose pages may call REST, as browsers send them; `*` only alone.

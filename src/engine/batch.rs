@@ -11,8 +11,8 @@ use std::time::Duration;
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::model::{Command, Error, Group, GroupId, Limits, Moment, Reason, Reply, UserId};
-use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Stop};
+use crate::model::{Command, Error, Group, GroupId, Moment, Reason, Reply, UserId};
+use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook, Stop};
 use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::write::{NewReply, write};
 use crate::store::{engine as memory, facts as rows, locks};
@@ -24,13 +24,13 @@ use super::outcome::{Outcome, Verdict};
 pub(super) async fn attempt(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
-    limits: &Arc<Limits>,
+    rulebook: &Rulebook,
     silence: Duration,
 ) -> Result<Outcome, Failure> {
     let batch = uuid::Uuid::new_v4();
     let prepared = async {
         connection.execute("begin").await?;
-        prepare(connection, commands, limits, batch).await
+        prepare(connection, commands, rulebook, batch).await
     };
     // Whoever stops waiting gives the connection up, and with it whatever was begun on it.
     let prepared = timeout(silence, prepared).await.unwrap_or_else(|_| Err(Failure::silent()));
@@ -69,7 +69,7 @@ async fn commit(
 async fn prepare(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
-    limits: &Arc<Limits>,
+    rulebook: &Rulebook,
     batch: uuid::Uuid,
 ) -> Result<(Outcome, bool), Failure> {
     let (groups, elsewhere) = lock_groups(connection, commands).await?;
@@ -79,7 +79,7 @@ async fn prepare(
         .filter(|command| !command.operation.group().is_some_and(|id| elsewhere.contains(id)))
         .collect();
     let mut stored = load_replies(connection, &ours).await?;
-    let mut facts = load_facts(connection, &ours, groups, limits).await?;
+    let mut facts = load_facts(connection, &ours, groups, rulebook).await?;
     lock_users(connection, &ours, &mut facts).await?;
 
     let mut verdicts = Vec::with_capacity(commands.len());
@@ -91,13 +91,7 @@ async fn prepare(
             verdicts.push(decide(&mut facts, command, &mut stored, &mut replies));
         }
     }
-    let changes = &facts.changes;
-    let anything = !changes.entries.is_empty()
-        || !changes.accounts.is_empty()
-        || !changes.users.is_empty()
-        || !changes.groups.is_empty()
-        || !changes.released.is_empty()
-        || !replies.is_empty();
+    let anything = !facts.changes.is_empty() || !replies.is_empty();
     if anything {
         write(connection, batch, &facts, &replies).await?;
     }
@@ -151,7 +145,7 @@ pub(super) async fn load_facts(
     connection: &mut PgConnection,
     commands: &[&Command],
     groups: HashMap<GroupId, Group>,
-    limits: &Arc<Limits>,
+    rulebook: &Rulebook,
 ) -> Result<Facts, sqlx::Error> {
     let mut loaded: HashMap<GroupId, GroupFacts> = HashMap::new();
     let mut pairs: BTreeSet<(GroupId, UserId)> = BTreeSet::new();
@@ -192,7 +186,7 @@ pub(super) async fn load_facts(
     if !asked.is_empty() {
         rows::applications(connection, &asked, &mut loaded).await?;
     }
-    let mut facts = Facts::new(now, limits.clone());
+    let mut facts = Facts::new(now, rulebook);
     facts.groups = loaded;
     Ok(facts)
 }

@@ -138,7 +138,7 @@ impl Lane {
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
         let silence = self.settings.patience.silence;
-        let result = batch::attempt(&mut connection, &list, &self.settings.limits, silence).await;
+        let result = batch::attempt(&mut connection, &list, &self.settings.rulebook, silence).await;
         match &result {
             Ok(_) => {
                 self.metrics.batches.inc();

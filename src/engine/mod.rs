@@ -24,7 +24,8 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::{CommandLabels, Metrics, ResultLabels};
-use crate::model::{Command, Error, Limits, LogEntry, Operation, Reason, Reply};
+use crate::model::{Command, Error, LogEntry, Operation, Reason, Reply};
+use crate::rules::Rulebook;
 use crate::store::{Patience, Store};
 
 use queue::{Pending, Queue};
@@ -36,8 +37,8 @@ pub type Outbox = Arc<dyn Fn(Vec<LogEntry>) + Send + Sync>;
 /// How an engine is set up.
 #[derive(Clone)]
 pub struct Settings {
-    /// The limits that the rules read.
-    pub limits: Arc<Limits>,
+    /// The limits and types that the rules read.
+    pub rulebook: Rulebook,
     /// How many lanes, each with a connection of its own.
     pub lanes: usize,
     /// How long a command may wait for the database before its caller is told to try again.
@@ -47,12 +48,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual timeouts with these limits: two lanes for each core.
+    /// The usual timeouts with these limits and types: two lanes for each core.
     #[must_use]
-    pub fn new(limits: Arc<Limits>) -> Self {
+    pub fn new(rulebook: Rulebook) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            limits,
+            rulebook,
             lanes: 2 * cores,
             deadline: Duration::from_secs(12),
             patience: Patience::default(),
@@ -129,10 +130,11 @@ impl Engine {
     /// The refusal that the command would get, or [`Reason::Unavailable`].
     pub async fn preview(&self, command: Command) -> Result<Reply, Error> {
         let store = self.store.clone();
-        let limits = self.settings.limits.clone();
+        let settings = self.settings.clone();
         // On a task of its own: a caller who hangs up must not leave an open transaction in the pool.
-        let task =
-            self.tracker.spawn(async move { preview::preview(&store, limits, command).await });
+        let task = self
+            .tracker
+            .spawn(async move { preview::preview(&store, &settings.rulebook, command).await });
         task.await.unwrap_or_else(|error| Err(Error::internal(format!("preview: {error}"))))
     }
 

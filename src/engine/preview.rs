@@ -1,23 +1,21 @@
 //! What a command would do: the same rules on one read-only state of the database, without a lock or a row.
 
-use std::sync::Arc;
-
 use sqlx::{Executor, PgConnection};
 
-use crate::model::{Command, Error, Limits, Moment, Reply, User, UserId};
-use crate::rules::{self, Stop};
+use crate::model::{Command, Error, Moment, Reply, User, UserId};
+use crate::rules::{self, Rulebook, Stop};
 use crate::store::{Patience, Store, locks, unavailable};
 
 use super::batch::{load_facts, wanted_users};
 
 pub(super) async fn preview(
     store: &Store,
-    limits: Arc<Limits>,
+    rulebook: &Rulebook,
     command: Command,
 ) -> Result<Reply, Error> {
     let mut connection = store.reads().acquire().await.map_err(|error| unavailable(&error))?;
     let both = async {
-        let result = run(&mut connection, &limits, &command).await;
+        let result = run(&mut connection, rulebook, &command).await;
         connection.execute("rollback").await.map(|_| result)
     };
     let silence = Patience::default().silence;
@@ -37,7 +35,7 @@ pub(super) async fn preview(
 
 async fn run(
     connection: &mut PgConnection,
-    limits: &Arc<Limits>,
+    rulebook: &Rulebook,
     command: &Command,
 ) -> Result<Reply, Error> {
     let away = |error: sqlx::Error| unavailable(&error);
@@ -47,7 +45,7 @@ async fn run(
         None => Vec::new(),
     };
     let groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
-    let mut facts = load_facts(connection, &[command], groups, limits).await.map_err(away)?;
+    let mut facts = load_facts(connection, &[command], groups, rulebook).await.map_err(away)?;
     let wanted = wanted_users(&[command], &facts);
     let mut found = locks::read_users(connection, &wanted.lock).await.map_err(away)?;
     for id in wanted.lock {

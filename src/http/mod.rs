@@ -21,6 +21,7 @@ use crate::delivery::Hub;
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::model::Limits;
+use crate::rules::Types;
 use crate::store::Store;
 
 /// Longest body of a request.
@@ -41,6 +42,8 @@ pub struct App {
     pub rate: Arc<Rate>,
     /// The limits in force.
     pub limits: Arc<Limits>,
+    /// The types of groups.
+    pub types: Arc<Types>,
     /// The `sdkappid`.
     pub app_id: u64,
     /// Most sockets of one user.

@@ -4,10 +4,15 @@
 //! in a face. Replies are serialisable because the reply of a call with an idempotency key is stored
 //! in the transaction of its change.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::Moment;
+use super::fields::{CustomFields, FieldChanges};
 use super::group::{GroupType, InviteOption, JoinOption, Role};
 use super::id::{ApplicationId, GroupId, UserId};
+use super::member::NewMember;
 use super::outcome::MemberOutcome;
 use super::user::InviteConsent;
 
@@ -91,6 +96,56 @@ pub enum Operation {
         /// Mark the event so that clients show nothing.
         silent: bool,
     },
+    /// Change a member's role, name card, mute or fields: all or nothing.
+    EditMember {
+        /// The group.
+        group: GroupId,
+        /// Whose.
+        user: UserId,
+        /// What changes.
+        edit: Box<MemberEdit>,
+    },
+    /// Keep members from speaking for a time, or let them again.
+    Mute {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        users: Vec<UserId>,
+        /// For how long; 0 lifts a mute, [`FOREVER`] never ends.
+        seconds: u32,
+    },
+    /// Make another member the owner.
+    Transfer {
+        /// The group.
+        group: GroupId,
+        /// The new owner.
+        to: UserId,
+    },
+    /// Keep people out, and remove those who are members.
+    Ban {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        users: Vec<UserId>,
+        /// For how long; `None` is until it is lifted.
+        seconds: Option<u32>,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Let banned people come back.
+    Unban {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        users: Vec<UserId>,
+    },
+    /// Bring in members of a group that comes from elsewhere, with their roles and times.
+    ImportMembers {
+        /// The group.
+        group: GroupId,
+        /// Whom, without repetitions, in the order of the call.
+        members: Vec<NewMember>,
+    },
     /// Accept or refuse an application.
     Decide {
         /// The group of the application.
@@ -141,8 +196,10 @@ pub enum Operation {
 pub struct CreateGroup {
     /// The id: the caller's choice or made by the server.
     pub group: GroupId,
-    /// The type.
+    /// The type, or the one that its own type is based on.
     pub group_type: GroupType,
+    /// The word of its type when the operator defined it.
+    pub own_type: Option<Arc<str>>,
     /// The name.
     pub name: String,
     /// A text about the group.
@@ -159,10 +216,21 @@ pub struct CreateGroup {
     pub invite_option: Option<InviteOption>,
     /// Most members; `None` for the type's default.
     pub max_members: Option<i32>,
+    /// Fields of the app's own.
+    pub custom_fields: CustomFields,
     /// Its first members, without repetitions.
-    pub members: Vec<(UserId, Role)>,
+    pub members: Vec<NewMember>,
     /// Whether options that the type fixes are ignored (Tencent's manner) rather than refused.
     pub lenient: bool,
+    /// Set when the group comes from elsewhere: nobody is shown anything, and it may be older than now.
+    pub imported: Option<Imported>,
+}
+
+/// What is said of a group that comes from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// When it was made there; `None` is now.
+    pub created_at: Option<Moment>,
 }
 
 /// Changes of a group; absent is unchanged.
@@ -182,7 +250,27 @@ pub struct GroupEdit {
     pub invite_option: Option<InviteOption>,
     /// Most members.
     pub max_members: Option<i32>,
+    /// Whether only owner and admins may speak.
+    pub mute_all: Option<bool>,
+    /// Fields of the app's own that change.
+    pub custom_fields: FieldChanges,
 }
+
+/// Changes of a member; absent is unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberEdit {
+    /// His role: admin or ordinary member.
+    pub role: Option<Role>,
+    /// His name in the group.
+    pub name_card: Option<String>,
+    /// For how many seconds he may not speak; 0 lifts a mute, [`FOREVER`] never ends.
+    pub mute_seconds: Option<u32>,
+    /// Fields of the app's own that change.
+    pub custom_fields: FieldChanges,
+}
+
+/// The number of seconds that stands for a mute without an end.
+pub const FOREVER: u32 = u32::MAX;
 
 impl GroupEdit {
     /// Whether it asks for more than the texts that people read.
@@ -198,6 +286,7 @@ impl GroupEdit {
             || self.introduction.is_some()
             || self.notification.is_some()
             || self.face_url.is_some()
+            || !self.custom_fields.is_empty()
     }
 }
 
@@ -248,6 +337,12 @@ impl Operation {
             | Self::Join { group, .. }
             | Self::Quit { group }
             | Self::Kick { group, .. }
+            | Self::EditMember { group, .. }
+            | Self::Mute { group, .. }
+            | Self::Transfer { group, .. }
+            | Self::Ban { group, .. }
+            | Self::Unban { group, .. }
+            | Self::ImportMembers { group, .. }
             | Self::Decide { group, .. }
             | Self::Expire { group, .. }
             | Self::Release { group } => Some(group),
@@ -260,7 +355,12 @@ impl Operation {
     pub fn weight(&self) -> usize {
         match self {
             Self::CreateGroup(create) => 1 + create.members.len(),
-            Self::Invite { users, .. } | Self::Kick { users, .. } => users.len(),
+            Self::Invite { users, .. }
+            | Self::Kick { users, .. }
+            | Self::Mute { users, .. }
+            | Self::Ban { users, .. }
+            | Self::Unban { users, .. } => users.len(),
+            Self::ImportMembers { members, .. } => members.len(),
             Self::ImportUsers { users } => users.len(),
             Self::Dismiss { .. } | Self::Release { .. } => 1_000,
             _ => 1,
@@ -278,6 +378,12 @@ impl Operation {
             Self::Join { .. } => "join",
             Self::Quit { .. } => "quit",
             Self::Kick { .. } => "kick",
+            Self::EditMember { .. } => "edit_member",
+            Self::Mute { .. } => "mute",
+            Self::Transfer { .. } => "transfer",
+            Self::Ban { .. } => "ban",
+            Self::Unban { .. } => "unban",
+            Self::ImportMembers { .. } => "import_members",
             Self::Decide { .. } => "decide",
             Self::Expire { .. } => "expire",
             Self::Release { .. } => "release",

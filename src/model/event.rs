@@ -15,8 +15,9 @@ use super::Moment;
 pub use frame::{ApplicationFrame, rfc3339, show_moment};
 
 use super::application::Application;
-use super::group::{Group, Profile, Role, words};
+use super::group::{Group, Profile, words};
 use super::id::{GroupId, UserId};
+use super::member::{MemberChange, NewMember};
 
 words! {
     /// The kinds of events, with the SDK's names.
@@ -65,14 +66,16 @@ pub enum GroupEvent {
         /// Its texts.
         profile: Box<Profile>,
         /// Its first members, the owner among them.
-        members: Vec<(UserId, Role)>,
+        members: Vec<NewMember>,
+        /// Clients show nothing.
+        silent: bool,
     },
     /// Members were brought in.
     Invited {
         /// Who invited.
         op: UserId,
         /// Whom.
-        members: Vec<UserId>,
+        members: Vec<NewMember>,
         /// Clients show nothing.
         silent: bool,
     },
@@ -101,7 +104,28 @@ pub enum GroupEvent {
         /// Clients show nothing.
         silent: bool,
     },
-    /// Profile or options changed.
+    /// Name cards, mutes or fields of members changed.
+    MembersChanged {
+        /// Who changed them.
+        op: UserId,
+        /// What changed of whom.
+        changes: Vec<MemberChange>,
+    },
+    /// Members became admins.
+    Granted {
+        /// Who appointed them.
+        op: UserId,
+        /// Whom.
+        members: Vec<UserId>,
+    },
+    /// Admins became ordinary members.
+    Revoked {
+        /// Who dismissed them.
+        op: UserId,
+        /// Whom.
+        members: Vec<UserId>,
+    },
+    /// Profile, options or owner changed.
     InfoChanged {
         /// Who changed it.
         op: UserId,
@@ -141,8 +165,19 @@ pub struct InfoChange {
     /// The field, by its name on the public surface.
     #[serde(rename = "type")]
     pub field: &'static str,
+    /// Its key, for one of the fields of the app's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// Its new value.
     pub value: serde_json::Value,
+}
+
+impl InfoChange {
+    /// A changed field.
+    #[must_use]
+    pub fn new(field: &'static str, value: serde_json::Value) -> Self {
+        Self { field, key: None, value }
+    }
 }
 
 /// The stream an entry belongs to: each has its own numbers 1, 2, 3, …

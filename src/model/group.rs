@@ -1,8 +1,11 @@
 //! Groups: their types, options, roles, and the two halves of what is known of one.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use super::fields::CustomFields;
 use super::id::{GroupId, UserId};
 
 macro_rules! words {
@@ -100,8 +103,10 @@ words! {
 pub struct Group {
     /// The id.
     pub id: GroupId,
-    /// The type.
+    /// The type, or the one that its own type is based on.
     pub group_type: GroupType,
+    /// The word of its type when the operator defined it; `rules::types` knows what it allows.
+    pub own_type: Option<Arc<str>>,
     /// The owner; a Work group can be without.
     pub owner: Option<UserId>,
     /// Who may enter by himself.
@@ -110,6 +115,8 @@ pub struct Group {
     pub invite_option: InviteOption,
     /// Most members; `None` is no cap.
     pub max_members: Option<i32>,
+    /// Whether only owner and admins may speak.
+    pub mute_all: bool,
     /// How many members there are.
     pub member_count: i32,
     /// How many applications are open.
@@ -120,6 +127,14 @@ pub struct Group {
     pub created_at: Moment,
     /// When it was dismissed; such a group is gone, its id never free again.
     pub dismissed_at: Option<Moment>,
+}
+
+impl Group {
+    /// The word of its type on the public surface.
+    #[must_use]
+    pub fn type_word(&self) -> &str {
+        self.own_type.as_deref().unwrap_or(self.group_type.word())
+    }
 }
 
 /// The part of a group that people read: rarely changed, never read by a decision.
@@ -133,4 +148,6 @@ pub struct Profile {
     pub notification: String,
     /// The address of a picture.
     pub face_url: String,
+    /// Fields of the app's own.
+    pub custom_fields: CustomFields,
 }

@@ -50,6 +50,7 @@ pub enum MemberReason {
     TooManyPending,
     IsOwner,
     RoleTooLow,
+    NotBanned,
 }
 
 impl MemberReason {
@@ -69,6 +70,7 @@ impl MemberReason {
             Self::TooManyPending => "too_many_pending",
             Self::IsOwner => "is_owner",
             Self::RoleTooLow => "role_too_low",
+            Self::NotBanned => "not_banned",
         }
     }
 }

@@ -11,12 +11,11 @@ use crate::model::application::Handled;
 use crate::model::command::UserEdit;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
-    Application, ApplicationId, Ban, Ends, Group, GroupId, LogEntry, Member, Reply, Role, User,
-    UserId,
+    Application, ApplicationId, Ban, Ends, Group, GroupId, LogEntry, Member, MemberChange,
+    NewMember, Reply, Role, User, UserId,
 };
 
 use super::facts::{Facts, Stop};
-use super::matrix::traits;
 
 /// What a rule decided: the answer, and what has to change for it to be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +48,8 @@ pub enum Step {
         /// By whom.
         by: UserId,
     },
+    /// Somebody may come back.
+    Unban(GroupId, UserId),
     /// An account is made or changed.
     PutUser(UserId, UserEdit),
     /// Memberships end that a dismissal left behind; the dismissal was their event.
@@ -83,6 +84,7 @@ impl Facts {
                 Step::Open(application) => self.open(application),
                 Step::Close(group, id, handled) => self.close(group, *id, handled),
                 Step::Ban { group, user, ban, by } => self.ban(group, user, ban, by),
+                Step::Unban(group, user) => self.unban(group, user),
                 Step::PutUser(user, edit) => self.put_user(user, edit),
                 Step::Release(group, users) => self.end_memberships(group, users),
                 Step::Released(group) => {
@@ -105,15 +107,29 @@ impl Facts {
             }
             GroupEvent::InfoChanged { group, profile, .. } => {
                 if let Some(facts) = self.groups.get_mut(id) {
-                    facts.group = Some((**group).clone());
+                    let before = facts.group.replace((**group).clone());
+                    let before = before.and_then(|group| group.owner);
+                    if before != group.owner {
+                        self.change_owner(id, before.as_ref(), group.owner.as_ref());
+                    }
+                }
+                if let Some(facts) = self.groups.get_mut(id) {
                     if let Some(profile) = profile {
                         facts.profile = Some((**profile).clone());
                         self.changes.profiles.insert(id.clone());
                     }
                 }
             }
+            GroupEvent::MembersChanged { changes, .. } => {
+                changes.iter().for_each(|change| self.change_member(id, change));
+            }
+            GroupEvent::Granted { members, .. } => self.set_role(id, members, Role::Admin),
+            GroupEvent::Revoked { members, .. } => self.set_role(id, members, Role::Member),
             GroupEvent::Dismissed { .. } => self.dismiss(id),
-            _ => {}
+            GroupEvent::Invited { .. }
+            | GroupEvent::Entered { .. }
+            | GroupEvent::Left { .. }
+            | GroupEvent::Kicked { .. } => {}
         }
         let now = self.now;
         let Some(group) = self.group_mut(id) else { return };
@@ -138,22 +154,26 @@ impl Facts {
     }
 
     fn begin_memberships(&mut self, id: &GroupId, event: &GroupEvent, entry: &LogEntry) {
-        for user_id in &entry.starts {
-            let role = match event {
-                GroupEvent::Created { members, .. } => members
-                    .iter()
-                    .find(|(user, _)| user == user_id)
-                    .map_or(Role::Member, |(_, role)| *role),
-                _ => Role::Member,
-            };
-            self.begin_membership(id, user_id, role, entry);
+        match event {
+            GroupEvent::Created { members, .. } | GroupEvent::Invited { members, .. } => {
+                members.iter().for_each(|new| self.begin_membership(id, new, entry));
+            }
+            _ => {
+                for user in &entry.starts {
+                    self.begin_membership(id, &NewMember::plain(user.clone()), entry);
+                }
+            }
         }
     }
 
-    fn begin_membership(&mut self, id: &GroupId, user_id: &UserId, role: Role, entry: &LogEntry) {
+    fn begin_membership(&mut self, id: &GroupId, new: &NewMember, entry: &LogEntry) {
+        let NewMember { user: user_id, role, .. } = new;
+        let role = *role;
+        let types = self.types.clone();
         let Some(group) = self.group_mut(id) else { return };
         group.member_count += 1;
-        let counts = traits(group.group_type).counts_towards_limit;
+        let created_at = group.created_at;
+        let counts = types.of(group).traits.counts_towards_limit;
         let Some(user) = self.user_mut(user_id) else { return };
         user.membership_rev += 1;
         user.group_count += i32::from(counts);
@@ -165,7 +185,9 @@ impl Facts {
             joined_seq: entry.seq,
             left_seq: None,
             past: before.and_then(|old| old.left_seq.map(|left| (old.joined_seq, left))),
-            joined_at: entry.at,
+            // Nobody was in a group before there was one (`decisions.md` r).
+            joined_at: new.joined_at.map_or(entry.at, |at| at.max(created_at)),
+            custom_fields: new.custom_fields.clone(),
             name_card: String::new(),
             mute_until: before.and_then(|old| old.mute_until),
             user_rev,
@@ -187,13 +209,14 @@ impl Facts {
     }
 
     fn end_membership(&mut self, id: &GroupId, user_id: &UserId) {
+        let types = self.types.clone();
         let Some(group) = self.group_mut(id) else { return };
         group.member_count -= 1;
         if group.owner.as_ref() == Some(user_id) && group.dismissed_at.is_none() {
             group.owner = None;
         }
         let left_seq = group.seq;
-        let counts = traits(group.group_type).counts_towards_limit;
+        let counts = types.of(group).traits.counts_towards_limit;
         let Some(user) = self.user_mut(user_id) else { return };
         user.membership_rev += 1;
         user.group_count -= i32::from(counts);
@@ -207,6 +230,52 @@ impl Facts {
             managers.remove(user_id);
         }
         self.changes.members.insert((id.clone(), user_id.clone()));
+    }
+
+    /// Gives members a role; who has none in the group is passed over.
+    fn set_role(&mut self, id: &GroupId, users: &[UserId], role: Role) {
+        let Some(facts) = self.groups.get_mut(id) else { return };
+        for user in users {
+            let Some(member) = facts.members.get_mut(user).filter(|it| it.is_current()) else {
+                continue;
+            };
+            member.role = role;
+            if let Some(managers) = &mut facts.managers {
+                if role >= Role::Admin {
+                    managers.insert(user.clone());
+                } else {
+                    managers.remove(user);
+                }
+            }
+            self.changes.members.insert((id.clone(), user.clone()));
+        }
+    }
+
+    fn change_owner(&mut self, id: &GroupId, from: Option<&UserId>, to: Option<&UserId>) {
+        if let Some(from) = from {
+            self.set_role(id, std::slice::from_ref(from), Role::Member);
+        }
+        if let Some(to) = to {
+            self.set_role(id, std::slice::from_ref(to), Role::Owner);
+        }
+    }
+
+    fn change_member(&mut self, id: &GroupId, change: &MemberChange) {
+        let Some(facts) = self.groups.get_mut(id) else { return };
+        let Some(member) = facts.members.get_mut(&change.user) else { return };
+        if let Some(name_card) = &change.name_card {
+            member.name_card.clone_from(name_card);
+        }
+        if let Some(until) = change.mute_until {
+            member.mute_until = until;
+        }
+        for (key, value) in &change.custom_fields {
+            match value {
+                Some(value) => member.custom_fields.insert(key.clone(), value.clone()),
+                None => member.custom_fields.remove(key),
+            };
+        }
+        self.changes.members.insert((id.clone(), change.user.clone()));
     }
 
     /// Marks a group as gone. Those members that are not among the facts are released afterwards.
@@ -263,7 +332,18 @@ impl Facts {
     fn ban(&mut self, id: &GroupId, user: &UserId, ban: &Ban, by: &UserId) {
         if let Some(facts) = self.groups.get_mut(id) {
             facts.bans.insert(user.clone(), ban.clone());
-            self.changes.bans.insert((id.clone(), user.clone()), by.clone());
+            let place = (id.clone(), user.clone());
+            self.changes.unbanned.remove(&place);
+            self.changes.bans.insert(place, by.clone());
+        }
+    }
+
+    fn unban(&mut self, id: &GroupId, user: &UserId) {
+        if let Some(facts) = self.groups.get_mut(id) {
+            facts.bans.remove(user);
+            let place = (id.clone(), user.clone());
+            self.changes.bans.remove(&place);
+            self.changes.unbanned.insert(place);
         }
     }
 
@@ -312,6 +392,6 @@ fn users_of(step: &Step) -> Vec<UserId> {
         Step::Personal(user, _) | Step::PutUser(user, _) => vec![user.clone()],
         Step::Open(application) => vec![application.subject.clone()],
         Step::Release(_, users) => users.clone(),
-        Step::Close(..) | Step::Ban { .. } | Step::Released(_) => Vec::new(),
+        Step::Close(..) | Step::Ban { .. } | Step::Unban(..) | Step::Released(_) => Vec::new(),
     }
 }

@@ -7,13 +7,14 @@
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
     Application, ApplicationId, ApplicationKind, Caller, Ending, Error, Group, GroupId,
-    InviteConsent, Reason, Reply, User,
+    InviteConsent, NewMember, Reason, Reply, User,
 };
 
 use super::application::{self, Wish};
 use super::facts::{Facts, GroupFacts, Stop};
 use super::limits::{check_group_limit, check_room};
-use super::matrix::{self, Action, InvitePath, Standing};
+use super::matrix::{Action, InvitePath, Standing};
+use super::types::TypeRules;
 use super::{Decision, Rows, Step, check_ban, standing};
 
 pub(super) fn users(
@@ -60,7 +61,7 @@ fn find<'a>(
 
 /// Whether somebody may decide an application: the invitee his invitation, owner and admins the rest.
 pub(crate) fn may_decide(
-    group: &Group,
+    rules: &TypeRules,
     kind: ApplicationKind,
     is_subject: bool,
     standing: Standing,
@@ -71,7 +72,7 @@ pub(crate) fn may_decide(
         }
         return Err(Error::new(Reason::RoleTooLow, "only the invited person may decide"));
     }
-    matrix::permit(group.group_type, Action::Decide, standing)
+    rules.permit(Action::Decide, standing)
 }
 
 /// An open application that the caller may decide.
@@ -83,7 +84,7 @@ fn permitted<'a>(
 ) -> Result<&'a Application, Stop> {
     let (group, of_group, found) = find(facts, id, application)?;
     let standing = standing(of_group, caller)?;
-    may_decide(group, found.kind, found.subject == caller.user, standing)?;
+    may_decide(&facts.rules(group), found.kind, found.subject == caller.user, standing)?;
     if found.handled.is_some() {
         let text = "the application was already decided or has ended";
         return Err(Error::new(Reason::AlreadyHandled, text).into());
@@ -116,11 +117,11 @@ pub(super) fn accept(
 ) -> Result<Decision, Stop> {
     let (group, of_group) = facts.existing(&open.group)?;
     if open.kind != ApplicationKind::Join {
-        check_inviter(group, of_group, open)?;
+        check_inviter(&facts.rules(group), group, of_group, open)?;
     }
     check_ban(facts, of_group, &open.subject)?;
     let subject = subject(facts, open)?;
-    if matrix::traits(group.group_type).counts_towards_limit {
+    if facts.rules(group).traits.counts_towards_limit {
         check_group_limit(subject, &facts.limits)?;
     }
     check_room(group, 1)?;
@@ -140,6 +141,7 @@ pub(super) fn accept(
     let event = match open.kind {
         ApplicationKind::Join => GroupEvent::Entered { op: Some(caller.user.clone()), members },
         ApplicationKind::Invite | ApplicationKind::Invitation => {
+            let members = members.into_iter().map(NewMember::plain).collect();
             GroupEvent::Invited { op: open.from_user.clone(), members, silent: false }
         }
     };
@@ -148,9 +150,14 @@ pub(super) fn accept(
 }
 
 /// The inviter must still be one who may invite. What an admin approved stays approved.
-fn check_inviter(group: &Group, of_group: &GroupFacts, open: &Application) -> Result<(), Stop> {
+fn check_inviter(
+    rules: &TypeRules,
+    group: &Group,
+    of_group: &GroupFacts,
+    open: &Application,
+) -> Result<(), Stop> {
     let role = of_group.member(&open.from_user)?.map(|member| member.role);
-    let path = matrix::invite_path(group, Standing { administrator: false, role })?;
+    let path = rules.invite_path(group, Standing { administrator: false, role })?;
     let needs_approval = path == InvitePath::Approval;
     if needs_approval && open.kind == ApplicationKind::Invitation && open.approved_by.is_none() {
         let text = "the inviter may no longer add people without the admins' approval";

@@ -12,7 +12,7 @@ use crate::model::{Caller, Ending, Group, GroupId, Reply, UserId};
 
 use super::application;
 use super::facts::{Facts, Stop};
-use super::matrix::{self, Action};
+use super::matrix::Action;
 use super::{Decision, Needs, Rows, Step, standing};
 
 /// Most members released with the dismissal itself.
@@ -41,7 +41,7 @@ pub(super) fn look_release() -> Needs {
 
 fn permit(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<(), Stop> {
     let (group, of_group) = facts.existing(id)?;
-    matrix::permit(group.group_type, Action::Dismiss, standing(of_group, caller)?)?;
+    facts.rules(group).permit(Action::Dismiss, standing(of_group, caller)?)?;
     Ok(())
 }
 

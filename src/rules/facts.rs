@@ -4,9 +4,11 @@
 //! [`Stop::Missing`]; the engine then runs that command again with the row loaded. This happens when an
 //! earlier command of the same batch changed what a later one needs to see.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::types::{Rulebook, TypeRules, Types};
 use crate::model::{
     Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
     Profile, Reason, User, UserId,
@@ -53,6 +55,8 @@ pub struct Facts {
     pub now: Moment,
     /// The limits in force.
     pub limits: Arc<Limits>,
+    /// The types of groups.
+    pub types: Arc<Types>,
     /// Groups by id.
     pub groups: HashMap<GroupId, GroupFacts>,
     /// Locked users; `None` when there is no such account.
@@ -74,6 +78,8 @@ pub struct Changes {
     pub members: BTreeSet<(GroupId, UserId)>,
     /// Bans that were set, with who set them.
     pub bans: BTreeMap<(GroupId, UserId), UserId>,
+    /// Bans that were lifted.
+    pub unbanned: BTreeSet<(GroupId, UserId)>,
     /// Users whose row changed.
     pub users: BTreeSet<UserId>,
     /// Users whose profile or settings changed.
@@ -88,17 +94,41 @@ pub struct Changes {
     pub entries: Vec<LogEntry>,
 }
 
+impl Changes {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        // Whatever else changes comes with an event, a group's row or a user's row.
+        self.entries.is_empty()
+            && self.groups.is_empty()
+            && self.users.is_empty()
+            && self.accounts.is_empty()
+            && self.members.is_empty()
+            && self.bans.is_empty()
+            && self.unbanned.is_empty()
+            && self.releases.is_empty()
+            && self.released.is_empty()
+    }
+}
+
 impl Facts {
     /// Facts before anything was loaded.
     #[must_use]
-    pub fn new(now: Moment, limits: Arc<Limits>) -> Self {
+    pub fn new(now: Moment, rulebook: &Rulebook) -> Self {
         Self {
             now,
-            limits,
+            limits: rulebook.limits.clone(),
+            types: rulebook.types.clone(),
             groups: HashMap::new(),
             users: HashMap::new(),
             changes: Changes::default(),
         }
+    }
+
+    /// What holds in groups of this one's type.
+    #[must_use]
+    pub fn rules(&self, group: &Group) -> Cow<'_, TypeRules> {
+        self.types.of(group)
     }
 
     /// What is known of a group.
@@ -151,6 +181,17 @@ impl GroupFacts {
     /// Owner and admins.
     pub fn managers(&self) -> Result<&BTreeSet<UserId>, Stop> {
         self.managers.as_ref().ok_or(Stop::Missing)
+    }
+
+    /// The membership of somebody whom a call is about.
+    ///
+    /// # Errors
+    /// [`Reason::MemberNotFound`].
+    pub fn target(&self, user: &UserId) -> Result<&Member, Stop> {
+        self.member(user)?.ok_or_else(|| {
+            let text = format!("{user} is not a member of the group");
+            Error::new(Reason::MemberNotFound, text).field("userID").into()
+        })
     }
 
     fn require(&self, user: &UserId) -> Result<(), Stop> {

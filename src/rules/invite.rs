@@ -8,13 +8,13 @@
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
     Application, ApplicationKind, Caller, Error, Group, GroupId, InviteConsent, InviteOption,
-    MemberOutcome, MemberReason, MemberResult, Reason, Reply, User, UserId,
+    MemberOutcome, MemberReason, MemberResult, NewMember, Reason, Reply, User, UserId,
 };
 
 use super::application::{self, Wish};
 use super::facts::{Facts, GroupFacts, Stop};
 use super::limits::{check_room, group_limit};
-use super::matrix::{self, InvitePath};
+use super::matrix::InvitePath;
 use super::{Decision, Rows, Step, check_batch, standing};
 
 /// Whether owner and admins may have to be told of an invitation into this group.
@@ -29,7 +29,7 @@ pub(super) fn users(
     users: &[UserId],
 ) -> Result<Rows, Stop> {
     let (group, of_group) = facts.existing(id)?;
-    let path = matrix::invite_path(group, standing(of_group, caller)?)?;
+    let path = facts.rules(group).invite_path(group, standing(of_group, caller)?)?;
     check_batch(facts, users.len(), "userList")?;
     let mut rows = Rows::default();
     for user in users {
@@ -72,7 +72,7 @@ pub(super) fn decide(
     silent: bool,
 ) -> Result<Decision, Stop> {
     let (group, of_group) = facts.existing(id)?;
-    let path = matrix::invite_path(group, standing(of_group, caller)?)?;
+    let path = facts.rules(group).invite_path(group, standing(of_group, caller)?)?;
     check_batch(facts, users.len(), "userList")?;
     let mut call = Call { facts, group, of_group, path, opened: 0 };
     let mut gathered = Gathered::default();
@@ -89,7 +89,7 @@ pub(super) fn decide(
         steps.extend(application::close_on_joining(facts, of_group, user, &caller.user)?);
     }
     if !gathered.joining.is_empty() {
-        let members = gathered.joining;
+        let members = gathered.joining.into_iter().map(NewMember::plain).collect();
         let event = GroupEvent::Invited { op: caller.user.clone(), members, silent };
         steps.push(Step::Group(id.clone(), event));
     }
@@ -195,7 +195,8 @@ fn judge(call: &Call<'_>, id: &UserId) -> Result<Verdict, Stop> {
 fn judge_consent(call: &Call<'_>, user: &User) -> Result<Verdict, Stop> {
     let open = call.of_group.open_application(&user.id)?;
     // Who asked to join by himself does not have to be asked again.
-    let agrees = user.invite_consent == InviteConsent::Auto
+    let asked = call.facts.rules(call.group).traits.asks_invitees;
+    let agrees = (user.invite_consent == InviteConsent::Auto && !asked)
         || open.is_some_and(|open| open.kind == ApplicationKind::Join);
     let kind = match call.path {
         InvitePath::Approval => ApplicationKind::Invite,
@@ -219,7 +220,7 @@ fn judge_consent(call: &Call<'_>, user: &User) -> Result<Verdict, Stop> {
 }
 
 fn over_limit(call: &Call<'_>, user: &User) -> Option<MemberOutcome> {
-    if !matrix::traits(call.group.group_type).counts_towards_limit {
+    if !call.facts.rules(call.group).traits.counts_towards_limit {
         return None;
     }
     let (limit, source) = group_limit(user, &call.facts.limits);

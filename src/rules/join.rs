@@ -8,8 +8,7 @@ use crate::model::{
 use super::application::{self, Wish};
 use super::facts::{Facts, GroupFacts, Stop};
 use super::limits::{check_group_limit, check_room};
-use super::matrix::{self, Action};
-use super::{Decision, Rows, Step, check_ban, invite, standing};
+use super::{Decision, Rows, Step, check_ban, invite, permissions, standing};
 
 /// Whether owner and admins may have to be told of an application to this group.
 pub(super) fn asks_managers(group: &Group) -> bool {
@@ -33,12 +32,7 @@ fn permitted<'a>(
     if invited {
         return Ok((group, of_group));
     }
-    matrix::permit(group.group_type, Action::Apply, standing(of_group, caller)?)?;
-    if group.join_option == JoinOption::DisableApply && !caller.administrator {
-        let text = "the group's joinOption is DisableApply: nobody enters by himself";
-        let refusal = Error::new(Reason::ApplyDisabled, text).source("joinOption of the group");
-        return Err(refusal.into());
-    }
+    permissions::may_apply(&facts.rules(group), group, standing(of_group, caller)?)?;
     Ok((group, of_group))
 }
 
@@ -65,7 +59,7 @@ pub(super) fn decide(
         return super::decide::accept(facts, caller, invitation, "");
     }
     let user = account(facts, caller)?;
-    if matrix::traits(group.group_type).counts_towards_limit {
+    if facts.rules(group).traits.counts_towards_limit {
         check_group_limit(user, &facts.limits)?;
     }
     check_room(group, 1)?;

@@ -26,7 +26,7 @@ fn permitted<'a>(
 ) -> Result<(&'a Group, &'a GroupFacts, matrix::Standing), Stop> {
     let (group, of_group) = facts.existing(id)?;
     let standing = standing(of_group, caller)?;
-    matrix::permit(group.group_type, Action::Kick, standing)?;
+    facts.rules(group).permit(Action::Kick, standing)?;
     check_batch(facts, named, "userList")?;
     Ok((group, of_group, standing))
 }
@@ -56,7 +56,7 @@ pub(super) fn decide(
 ) -> Result<Decision, Stop> {
     let (group, of_group, standing) = permitted(facts, caller, id, users.len())?;
     if how.ban_seconds.is_some() {
-        matrix::permit(group.group_type, Action::Ban, standing)?;
+        facts.rules(group).permit(Action::Ban, standing)?;
     }
     let failed = |user: &UserId, result, reason| MemberOutcome::other(user.clone(), result, reason);
     let mut outcomes = Vec::with_capacity(users.len());

@@ -4,35 +4,67 @@
 //! there, so that the two can be read side by side. Every operation on both faces asks this table;
 //! nothing else in Muster names a permission.
 
+use super::types::TypeRules;
 use crate::model::{Error, Group, GroupType, InviteOption, JoinOption, Reason, Role};
 
-/// What somebody wants to do in a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
+        /// What somebody wants to do in a group.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action { $($(#[$doc])* $variant),+ }
+
+        impl Action {
+            /// All of them, in the order of the matrix.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word of the public surface and of the settings file.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+actions! {
     /// Name its first members when creating it.
-    NameFirstMembers,
+    NameFirstMembers = "name_first_members",
     /// Read its whole profile.
-    ReadProfile,
+    ReadProfile = "read_profile",
     /// Read its members and its events.
-    ReadMembers,
-    /// Change name, introduction, notification or face.
-    EditProfile,
+    ReadMembers = "read_members",
+    /// Change name, introduction, notification, face or the app's own fields.
+    EditProfile = "edit_profile",
     /// Change join option, invite option or the highest number of members.
-    EditOptions,
+    EditOptions = "edit_options",
     /// End it.
-    Dismiss,
+    Dismiss = "dismiss",
     /// Enter by oneself, as the join option says.
-    Apply,
+    Apply = "apply",
     /// Bring in others, as the invite option says.
-    Invite,
-    /// Decide applications.
-    Decide,
+    Invite = "invite",
+    /// Read and decide applications.
+    Decide = "decide",
     /// Leave.
-    Quit,
+    Quit = "quit",
     /// Remove others.
-    Kick,
+    Kick = "kick",
     /// Keep somebody out for a time, and read who is kept out.
-    Ban,
+    Ban = "ban",
+    /// Make members admins, and admins ordinary members.
+    AppointAdmins = "appoint_admins",
+    /// Make another member the owner.
+    Transfer = "transfer",
+    /// Change one's own name card and fields.
+    EditSelf = "edit_self",
+    /// Change the name cards and fields of others.
+    EditMembers = "edit_members",
+    /// Keep members from speaking.
+    Mute = "mute",
+    /// Keep everybody but owner and admins from speaking.
+    MuteAll = "mute_all",
+    /// Bring the group and its members in from elsewhere.
+    Import = "import",
 }
 
 /// From nobody to anybody. An app administrator may do whatever the type supports at all.
@@ -54,6 +86,24 @@ pub enum Who {
 
 use Who::{Administrator, Anybody, Managers, Members, Nobody, Owner};
 
+impl Who {
+    /// All of them, from the fewest to the most.
+    pub const ALL: &'static [Self] = &[Nobody, Administrator, Owner, Managers, Members, Anybody];
+
+    /// The word of the public surface and of the settings file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Nobody => "nobody",
+            Administrator => "administrator",
+            Owner => "owner",
+            Managers => "managers",
+            Members => "members",
+            Anybody => "anybody",
+        }
+    }
+}
+
 /// The matrix. Columns in the order of [`GroupType::ALL`].
 #[rustfmt::skip]
 pub const MATRIX: &[(Action, [Who; 5])] = &[
@@ -70,6 +120,13 @@ pub const MATRIX: &[(Action, [Who; 5])] = &[
     (Action::Quit,             [Members,       Members,  Members,  Members,    Members]),
     (Action::Kick,             [Owner,         Managers, Managers, Nobody,     Managers]),
     (Action::Ban,              [Owner,         Managers, Managers, Owner,      Managers]),
+    (Action::AppointAdmins,    [Nobody,        Owner,    Owner,    Nobody,     Owner]),
+    (Action::Transfer,         [Owner,         Owner,    Owner,    Nobody,     Owner]),
+    (Action::EditSelf,         [Members,       Members,  Members,  Members,    Members]),
+    (Action::EditMembers,      [Owner,         Managers, Managers, Owner,      Managers]),
+    (Action::Mute,             [Nobody,        Managers, Managers, Owner,      Managers]),
+    (Action::MuteAll,          [Owner,         Managers, Managers, Owner,      Managers]),
+    (Action::Import,           [Administrator, Administrator, Administrator, Nobody, Administrator]),
 ];
 
 /// What else distinguishes a type.
@@ -92,6 +149,10 @@ pub struct Traits {
     pub counts_towards_limit: bool,
     /// Most members of a group that names no number; `None` is no cap.
     pub default_max_members: Option<i32>,
+    /// Most members that such a group may be given, where the type has a limit below the setting's.
+    pub highest_max_members: Option<i32>,
+    /// Whether every invitee is asked, whatever he wants of invitations in general.
+    pub asks_invitees: bool,
     /// Whether strangers learn that it exists: name, type, face, introduction, count, join option.
     pub visible_to_strangers: bool,
 }
@@ -109,6 +170,8 @@ pub const fn traits(group_type: GroupType) -> Traits {
             owner_may_quit: true,
             counts_towards_limit: true,
             default_max_members: Some(6_000),
+            highest_max_members: None,
+            asks_invitees: false,
             visible_to_strangers: false,
         },
         GroupType::Public => Traits {
@@ -120,6 +183,8 @@ pub const fn traits(group_type: GroupType) -> Traits {
             owner_may_quit: false,
             counts_towards_limit: true,
             default_max_members: Some(6_000),
+            highest_max_members: None,
+            asks_invitees: false,
             visible_to_strangers: true,
         },
         GroupType::Meeting => Traits {
@@ -131,6 +196,8 @@ pub const fn traits(group_type: GroupType) -> Traits {
             owner_may_quit: false,
             counts_towards_limit: true,
             default_max_members: Some(6_000),
+            highest_max_members: None,
+            asks_invitees: false,
             visible_to_strangers: true,
         },
         GroupType::AVChatRoom => Traits {
@@ -142,6 +209,8 @@ pub const fn traits(group_type: GroupType) -> Traits {
             owner_may_quit: false,
             counts_towards_limit: false,
             default_max_members: None,
+            highest_max_members: None,
+            asks_invitees: false,
             visible_to_strangers: true,
         },
         GroupType::Community => Traits {
@@ -153,6 +222,8 @@ pub const fn traits(group_type: GroupType) -> Traits {
             owner_may_quit: false,
             counts_towards_limit: true,
             default_max_members: Some(100_000),
+            highest_max_members: None,
+            asks_invitees: false,
             visible_to_strangers: true,
         },
     }
@@ -167,7 +238,7 @@ pub struct Standing {
     pub role: Option<Role>,
 }
 
-/// Who may do this in a group of this type.
+/// Who may do this in a group of this type, as the matrix says.
 #[must_use]
 pub fn who(group_type: GroupType, action: Action) -> Who {
     let column = match group_type {
@@ -180,39 +251,69 @@ pub fn who(group_type: GroupType, action: Action) -> Who {
     MATRIX.iter().find(|(listed, _)| *listed == action).map_or(Nobody, |(_, row)| row[column])
 }
 
-/// Whether somebody may do this in a group of this type.
-///
-/// # Errors
-/// [`Reason::NotAllowedForType`], [`Reason::AdministratorsOnly`], [`Reason::NotAMember`] or
-/// [`Reason::RoleTooLow`].
-pub fn permit(group_type: GroupType, action: Action, standing: Standing) -> Result<(), Error> {
-    let needed = who(group_type, action);
-    if needed == Nobody {
-        let text = format!("a group of type {} does not support this", group_type.word());
-        return Err(Error::new(Reason::NotAllowedForType, text));
+impl TypeRules {
+    /// Whether somebody may do this in a group of this type.
+    ///
+    /// # Errors
+    /// [`Reason::NotAllowedForType`], [`Reason::AdministratorsOnly`], [`Reason::NotAMember`] or
+    /// [`Reason::RoleTooLow`].
+    pub fn permit(&self, action: Action, standing: Standing) -> Result<(), Error> {
+        let needed = self.who(action);
+        let refuse = |reason, text: String| {
+            let source = format!("{} in groups of type {}", action.word(), self.name);
+            Err(Error::new(reason, text).source(source))
+        };
+        if needed == Nobody {
+            let text = format!("a group of type {} does not support this", self.name);
+            return refuse(Reason::NotAllowedForType, text);
+        }
+        if standing.administrator || needed == Anybody {
+            return Ok(());
+        }
+        if needed == Administrator {
+            let text = format!("in a group of type {} only an app administrator may", self.name);
+            return refuse(Reason::AdministratorsOnly, text);
+        }
+        let Some(role) = standing.role else {
+            let text = "the caller is not a member of the group".to_owned();
+            return refuse(Reason::NotAMember, text);
+        };
+        let enough = match needed {
+            Owner => role == Role::Owner,
+            Managers => role >= Role::Admin,
+            _ => true,
+        };
+        if enough {
+            return Ok(());
+        }
+        let whom = if needed == Owner { "the owner" } else { "the owner and admins" };
+        let text = format!("in a group of type {} only {whom} may", self.name);
+        refuse(Reason::RoleTooLow, text)
     }
-    if standing.administrator || needed == Anybody {
-        return Ok(());
+
+    /// How an invitation by this person goes on, as the invite option says (`tencent-im.md` 1.4,
+    /// `decisions.md` b to d).
+    ///
+    /// # Errors
+    /// As [`TypeRules::permit`], and [`Reason::InviteDisabled`].
+    pub fn invite_path(&self, group: &Group, standing: Standing) -> Result<InvitePath, Error> {
+        self.permit(Action::Invite, standing)?;
+        if standing.administrator {
+            return Ok(InvitePath::Unconditional);
+        }
+        match group.invite_option {
+            InviteOption::FreeAccess => Ok(InvitePath::Direct),
+            InviteOption::NeedPermission if standing.role >= Some(Role::Admin) => {
+                Ok(InvitePath::Direct)
+            }
+            InviteOption::NeedPermission => Ok(InvitePath::Approval),
+            InviteOption::DisableInvite => Err(Error::new(
+                Reason::InviteDisabled,
+                "the group's inviteOption is DisableInvite: only an app administrator invites",
+            )
+            .source("inviteOption of the group")),
+        }
     }
-    if needed == Administrator {
-        let text =
-            format!("in a group of type {} only an app administrator may", group_type.word());
-        return Err(Error::new(Reason::AdministratorsOnly, text));
-    }
-    let Some(role) = standing.role else {
-        return Err(Error::new(Reason::NotAMember, "the caller is not a member of the group"));
-    };
-    let enough = match needed {
-        Owner => role == Role::Owner,
-        Managers => role >= Role::Admin,
-        _ => true,
-    };
-    if enough {
-        return Ok(());
-    }
-    let whom = if needed == Owner { "the owner" } else { "the owner and admins" };
-    let text = format!("in a group of type {} only {whom} may", group_type.word());
-    Err(Error::new(Reason::RoleTooLow, text))
 }
 
 /// How an invitation goes on.
@@ -226,63 +327,26 @@ pub enum InvitePath {
     Approval,
 }
 
-/// How an invitation by this person goes on, as the invite option says (`tencent-im.md` 1.4,
-/// `decisions.md` b to d).
-///
-/// # Errors
-/// As [`permit`], and [`Reason::InviteDisabled`].
-pub fn invite_path(group: &Group, standing: Standing) -> Result<InvitePath, Error> {
-    permit(group.group_type, Action::Invite, standing)?;
-    if standing.administrator {
-        return Ok(InvitePath::Unconditional);
-    }
-    match group.invite_option {
-        InviteOption::FreeAccess => Ok(InvitePath::Direct),
-        InviteOption::NeedPermission if standing.role >= Some(Role::Admin) => {
-            Ok(InvitePath::Direct)
-        }
-        InviteOption::NeedPermission => Ok(InvitePath::Approval),
-        InviteOption::DisableInvite => Err(Error::new(
-            Reason::InviteDisabled,
-            "the group's inviteOption is DisableInvite: only an app administrator invites",
-        )
-        .source("inviteOption of the group")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::types::Types;
 
     #[test]
     fn every_action_has_exactly_one_row() {
-        let all = [
-            Action::NameFirstMembers,
-            Action::ReadProfile,
-            Action::ReadMembers,
-            Action::EditProfile,
-            Action::EditOptions,
-            Action::Dismiss,
-            Action::Apply,
-            Action::Invite,
-            Action::Decide,
-            Action::Quit,
-            Action::Kick,
-            Action::Ban,
-        ];
-        assert_eq!(MATRIX.len(), all.len());
-        for action in all {
-            assert_eq!(MATRIX.iter().filter(|(listed, _)| *listed == action).count(), 1);
+        assert_eq!(MATRIX.len(), Action::ALL.len());
+        for action in Action::ALL {
+            assert_eq!(MATRIX.iter().filter(|(listed, _)| listed == action).count(), 1);
         }
     }
 
     #[test]
     fn an_administrator_may_all_that_the_type_supports() {
         let standing = Standing { administrator: true, role: None };
-        for group_type in GroupType::ALL {
+        for rules in Types::builtin().all() {
             for (action, _) in MATRIX {
-                let allowed = permit(*group_type, *action, standing).is_ok();
-                assert_eq!(allowed, who(*group_type, *action) != Nobody);
+                let allowed = rules.permit(*action, standing).is_ok();
+                assert_eq!(allowed, who(rules.base, *action) != Nobody);
             }
         }
     }

@@ -10,28 +10,33 @@
 
 pub mod application;
 pub mod apply;
+pub mod ban;
 pub mod create;
 pub mod decide;
 pub mod dismiss;
 pub mod edit;
 pub mod facts;
+pub mod import;
 pub mod invite;
 pub mod join;
 pub mod kick;
 pub mod limits;
 pub mod matrix;
+pub mod member;
+pub mod permissions;
 pub mod quit;
+pub mod transfer;
+pub mod types;
 pub mod user;
 
 use std::collections::BTreeSet;
 
-use crate::model::{
-    ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId, event,
-};
+use crate::model::{ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId};
 
 pub use apply::{Decision, Step};
 pub use facts::{Changes, Facts, GroupFacts, Stop};
 pub use matrix::{Action, Standing};
+pub use types::{Rulebook, TypeRules, Types};
 
 /// What has to be loaded of the group once it is locked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +104,20 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
             ..Needs::default()
         },
         Operation::Quit { .. } => Needs { people: vec![caller.clone()], ..Needs::default() },
-        Operation::Kick { users, .. } => Needs { people: with(caller, users), ..Needs::default() },
+        Operation::Kick { users, .. }
+        | Operation::Mute { users, .. }
+        | Operation::Ban { users, .. }
+        | Operation::Unban { users, .. } => {
+            Needs { people: with(caller, users), ..Needs::default() }
+        }
+        Operation::EditMember { user, .. } => {
+            Needs { people: vec![caller.clone(), user.clone()], ..Needs::default() }
+        }
+        Operation::Transfer { to, .. } => transfer::look(caller, to, group),
+        Operation::ImportMembers { members, .. } => Needs {
+            people: members.iter().map(|member| member.user.clone()).collect(),
+            ..Needs::default()
+        },
         Operation::Decide { application, subject, from_user, .. } => Needs {
             people: vec![caller.clone(), subject.clone(), from_user.clone()],
             applications: vec![*application],
@@ -125,7 +143,13 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
     let caller = &command.caller;
     match &command.operation {
         Operation::CreateGroup(create) => create::users(facts, caller, create),
-        Operation::EditGroup { .. } => Ok(Rows::default()),
+        Operation::EditGroup { .. }
+        | Operation::EditMember { .. }
+        | Operation::Mute { .. }
+        | Operation::Transfer { .. }
+        | Operation::Unban { .. } => Ok(Rows::default()),
+        Operation::Ban { group, users, .. } => ban::users(facts, caller, group, users),
+        Operation::ImportMembers { group, members } => import::users(facts, caller, group, members),
         Operation::Dismiss { group } => dismiss::users(facts, caller, group),
         Operation::Release { group } => dismiss::release_users(facts, group),
         Operation::Invite { group, users, .. } => invite::users(facts, caller, group, users),
@@ -163,6 +187,20 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
             let how = kick::How { reason, ban_seconds: *ban_seconds, silent: *silent };
             kick::decide(facts, caller, group, users, &how)
         }
+        Operation::EditMember { group, user, edit } => {
+            member::edit(facts, caller, group, user, edit)
+        }
+        Operation::Mute { group, users, seconds } => {
+            member::mute(facts, caller, group, users, *seconds)
+        }
+        Operation::Transfer { group, to } => transfer::decide(facts, caller, group, to),
+        Operation::Ban { group, users, seconds, reason } => {
+            ban::decide(facts, caller, group, users, *seconds, reason)
+        }
+        Operation::Unban { group, users } => ban::lift(facts, caller, group, users),
+        Operation::ImportMembers { group, members } => {
+            import::decide(facts, caller, group, members)
+        }
         Operation::Decide { group, application, accept, message, .. } => {
             decide::decide(facts, caller, group, *application, *accept, message)
         }
@@ -182,14 +220,10 @@ pub(crate) fn standing(facts: &GroupFacts, caller: &Caller) -> Result<Standing, 
 
 /// Whether a person is not kept out.
 pub(crate) fn check_ban(facts: &Facts, of_group: &GroupFacts, user: &UserId) -> Result<(), Stop> {
-    let text = match of_group.ban(user, facts.now)? {
-        None => return Ok(()),
-        Some(ban) => match ban.until {
-            Some(until) => format!("banned from the group until {}", event::show_moment(until)),
-            None => "banned from the group".to_owned(),
-        },
-    };
-    Err(Error::new(Reason::Banned, text).into())
+    match of_group.ban(user, facts.now)? {
+        None => Ok(()),
+        Some(ban) => Err(permissions::banned_until(ban.until).into()),
+    }
 }
 
 /// Whether no more people are named than one call may name.

@@ -1,22 +1,14 @@
 //! Leaving. Only in a Work group may the owner leave; the group is then without one.
 
 use crate::model::event::GroupEvent;
-use crate::model::{Caller, Error, GroupId, Reason, Reply, Role};
+use crate::model::{Caller, GroupId, Reply};
 
 use super::facts::{Facts, Stop};
-use super::matrix::{self, Action};
-use super::{Decision, Rows, Step, standing};
+use super::{Decision, Rows, Step, permissions, standing};
 
 fn permit(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<(), Stop> {
     let (group, of_group) = facts.existing(id)?;
-    // An administrator who is no member has nothing to leave: his standing here is his role alone.
-    let own = matrix::Standing { administrator: false, ..standing(of_group, caller)? };
-    matrix::permit(group.group_type, Action::Quit, own)?;
-    if own.role == Some(Role::Owner) && !matrix::traits(group.group_type).owner_may_quit {
-        let text = format!("the owner of a group of type {} may not quit", group.group_type.word());
-        return Err(Error::new(Reason::OwnerMayNotQuit, text).into());
-    }
-    Ok(())
+    Ok(permissions::quit(&facts.rules(group), standing(of_group, caller)?)?)
 }
 
 pub(super) fn users(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<Rows, Stop> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
-use super::unknown_code;
+use super::{fields, unknown_code};
 use crate::model::application::Handled;
 use crate::model::{
     Application, ApplicationId, ApplicationKind, ApplicationState, Ban, Ending, GroupId, Member,
@@ -25,6 +25,7 @@ struct RelationRow {
     joined_at: Option<Moment>,
     name_card: Option<String>,
     mute_until: Option<Moment>,
+    custom_fields: Option<String>,
     user_rev: Option<i64>,
     banned: bool,
     ban_until: Option<Moment>,
@@ -52,7 +53,8 @@ pub(crate) async fn relations(
                   m.role as "role?", m.joined_seq as "joined_seq?", m.left_seq as "left_seq?",
                   m.past_joined_seq as "past_joined_seq?", m.past_left_seq as "past_left_seq?",
                   m.joined_at as "joined_at?", m.name_card as "name_card?",
-                  m.mute_until as "mute_until?", m.user_rev as "user_rev?",
+                  m.mute_until as "mute_until?", m.custom_fields::text as "custom_fields?",
+                  m.user_rev as "user_rev?",
                   b.user_id is not null as "banned!", b.until as "ban_until?",
                   b.reason as "ban_reason?",
                   a.application_id as "application_id?", a.kind as "kind?",
@@ -94,6 +96,7 @@ fn take_relation(
             joined_at,
             name_card: row.name_card.unwrap_or_default(),
             mute_until: row.mute_until,
+            custom_fields: fields::read(row.custom_fields)?,
             user_rev: row.user_rev.unwrap_or_default(),
         };
         facts.members.insert(user.clone(), member);
@@ -156,7 +159,9 @@ pub(crate) async fn profiles(
 ) -> Result<(), sqlx::Error> {
     let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query!(
-        "select group_id, name, introduction, notification, face_url from group_profiles
+        "select group_id, name, introduction, notification, face_url,
+                custom_fields::text as custom_fields
+           from group_profiles
           where group_id = any($1::text[])",
         &texts as &[&str]
     )
@@ -168,6 +173,7 @@ pub(crate) async fn profiles(
             introduction: row.introduction,
             notification: row.notification,
             face_url: row.face_url,
+            custom_fields: fields::read(row.custom_fields)?,
         };
         groups.entry(GroupId::from_stored(&row.group_id)).or_default().profile = Some(profile);
     }

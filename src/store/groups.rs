@@ -3,7 +3,7 @@
 use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
 
 use super::locks::GroupRow;
-use super::{Store, unavailable, unknown_code};
+use super::{Store, fields, unavailable, unknown_code};
 
 /// A group as somebody sees it.
 #[derive(Clone, Debug)]
@@ -24,10 +24,12 @@ pub struct GroupView {
 pub(super) struct ViewRow {
     pub(super) group_id: String,
     pub(super) group_type: i16,
+    pub(super) own_type: Option<String>,
     pub(super) owner_id: Option<String>,
     pub(super) join_option: i16,
     pub(super) invite_option: i16,
     pub(super) max_members: Option<i32>,
+    pub(super) mute_all: bool,
     pub(super) member_count: i32,
     pub(super) pending_count: i32,
     pub(super) seq: i64,
@@ -37,6 +39,7 @@ pub(super) struct ViewRow {
     pub(super) introduction: String,
     pub(super) notification: String,
     pub(super) face_url: String,
+    pub(super) custom_fields: Option<String>,
     pub(super) changed_at: Moment,
     pub(super) role: Option<i16>,
     pub(super) joined_seq: Option<i64>,
@@ -52,10 +55,12 @@ impl TryFrom<ViewRow> for GroupView {
             group: Group::try_from(GroupRow {
                 group_id: row.group_id,
                 group_type: row.group_type,
+                own_type: row.own_type,
                 owner_id: row.owner_id,
                 join_option: row.join_option,
                 invite_option: row.invite_option,
                 max_members: row.max_members,
+                mute_all: row.mute_all,
                 member_count: row.member_count,
                 pending_count: row.pending_count,
                 seq: row.seq,
@@ -67,6 +72,7 @@ impl TryFrom<ViewRow> for GroupView {
                 introduction: row.introduction,
                 notification: row.notification,
                 face_url: row.face_url,
+                custom_fields: fields::read(row.custom_fields)?,
             },
             changed_at: row.changed_at,
             role: role.transpose()?,
@@ -88,10 +94,10 @@ impl Store {
         let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
         let rows = sqlx::query_as!(
             ViewRow,
-            r#"select g.group_id, g.group_type, g.owner_id, g.join_option, g.invite_option,
-                      g.max_members, g.member_count, g.pending_count, g.seq, g.created_at,
-                      g.dismissed_at, p.name, p.introduction, p.notification, p.face_url,
-                      p.changed_at, m.role as "role?", m.joined_seq as "joined_seq?"
+            r#"select g.group_id, g.group_type, g.own_type, g.owner_id, g.join_option,
+                      g.invite_option, g.max_members, g.mute_all, g.member_count, g.pending_count,
+                      g.seq, g.created_at, g.dismissed_at, p.name, p.introduction, p.notification,
+                      p.face_url, p.custom_fields::text as custom_fields, p.changed_at, m.role as "role?", m.joined_seq as "joined_seq?"
                  from groups g
                  join group_profiles p on p.group_id = g.group_id
                  left join members m

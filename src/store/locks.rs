@@ -5,6 +5,7 @@
 //! waited for a lock still sees the database as it was before the wait.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 
@@ -17,10 +18,12 @@ use crate::model::{
 pub(super) struct GroupRow {
     pub(super) group_id: String,
     pub(super) group_type: i16,
+    pub(super) own_type: Option<String>,
     pub(super) owner_id: Option<String>,
     pub(super) join_option: i16,
     pub(super) invite_option: i16,
     pub(super) max_members: Option<i32>,
+    pub(super) mute_all: bool,
     pub(super) member_count: i32,
     pub(super) pending_count: i32,
     pub(super) seq: i64,
@@ -36,12 +39,14 @@ impl TryFrom<GroupRow> for Group {
             id: GroupId::from_stored(&row.group_id),
             group_type: GroupType::from_code(row.group_type)
                 .ok_or_else(|| unknown_code("group type", row.group_type))?,
+            own_type: row.own_type.map(Arc::from),
             owner: row.owner_id.as_deref().map(UserId::from_stored),
             join_option: JoinOption::from_code(row.join_option)
                 .ok_or_else(|| unknown_code("join option", row.join_option))?,
             invite_option: InviteOption::from_code(row.invite_option)
                 .ok_or_else(|| unknown_code("invite option", row.invite_option))?,
             max_members: row.max_members,
+            mute_all: row.mute_all,
             member_count: row.member_count,
             pending_count: row.pending_count,
             seq: row.seq,
@@ -59,8 +64,8 @@ pub(crate) async fn lock_groups(
     let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query_as!(
         GroupRow,
-        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
-                  member_count, pending_count, seq, created_at, dismissed_at
+        r#"select group_id, group_type, own_type, owner_id, join_option, invite_option,
+                  max_members, mute_all, member_count, pending_count, seq, created_at, dismissed_at
              from groups where group_id = any($1::text[])
             order by group_id
               for no key update"#,
@@ -79,8 +84,8 @@ pub(crate) async fn lock_free_groups(
     let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query_as!(
         GroupRow,
-        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
-                  member_count, pending_count, seq, created_at, dismissed_at
+        r#"select group_id, group_type, own_type, owner_id, join_option, invite_option,
+                  max_members, mute_all, member_count, pending_count, seq, created_at, dismissed_at
              from groups where group_id = any($1::text[])
             order by group_id
               for no key update skip locked"#,
@@ -99,8 +104,8 @@ pub(crate) async fn read_groups(
     let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query_as!(
         GroupRow,
-        r#"select group_id, group_type, owner_id, join_option, invite_option, max_members,
-                  member_count, pending_count, seq, created_at, dismissed_at
+        r#"select group_id, group_type, own_type, owner_id, join_option, invite_option,
+                  max_members, mute_all, member_count, pending_count, seq, created_at, dismissed_at
              from groups where group_id = any($1::text[])"#,
         &ids as &[&str]
     )

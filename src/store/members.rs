@@ -1,9 +1,9 @@
 //! Reading memberships: of a group, and of a user.
 
-use crate::model::{Error, GroupId, GroupType, Moment, Role, UserId};
+use crate::model::{CustomFields, Error, GroupId, GroupType, Moment, Role, UserId};
 
 use super::groups::{GroupView, ViewRow};
-use super::{Store, unavailable, unknown_code};
+use super::{Store, fields, unavailable, unknown_code};
 
 /// A member as lists show him.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct MemberView {
     pub name_card: String,
     /// Until when he may not speak.
     pub mute_until: Option<Moment>,
+    /// Fields of the app's own.
+    pub custom_fields: CustomFields,
 }
 
 /// Which members of a group are asked for.
@@ -29,12 +31,18 @@ pub struct MemberFilter {
     pub role: Option<Role>,
     /// Only after this id, in byte order.
     pub after: Option<UserId>,
+    /// Only those who may not speak now.
+    pub muted: bool,
     /// Only these.
     pub given: Option<Vec<UserId>>,
     /// So many are left out first (Tencent's way of paging).
     pub offset: i64,
     /// At most so many.
     pub limit: i64,
+}
+
+fn custom_fields(column: Option<String>) -> Result<CustomFields, Error> {
+    fields::read(column).map_err(|error| unavailable(&error))
 }
 
 fn role(code: i16) -> Result<Role, Error> {
@@ -57,15 +65,18 @@ impl Store {
         let rows = sqlx::query!(
             r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
                       m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
-                      m.name_card as "name_card?", m.mute_until as "mute_until?"
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields as "custom_fields?"
                  from groups g
                  left join lateral (
-                      select x.user_id, x.role, x.joined_at, x.joined_seq, x.name_card, x.mute_until
+                      select x.user_id, x.role, x.joined_at, x.joined_seq, x.name_card, x.mute_until,
+                             x.custom_fields::text as custom_fields
                         from members x
                        where x.group_id = g.group_id and x.left_seq is null
                          and ($2::smallint is null or x.role = $2)
                          and ($3::text is null or x.user_id > $3)
                          and ($4::text[] is null or x.user_id = any($4))
+                         and (not $7::boolean or x.mute_until > clock_timestamp())
                        order by x.user_id offset $5 limit $6) m on true
                 where g.group_id = $1 and g.dismissed_at is null
                 order by m.user_id"#,
@@ -74,7 +85,8 @@ impl Store {
             filter.after.as_ref().map(UserId::as_str) as Option<&str>,
             given.as_deref() as Option<&[&str]>,
             filter.offset,
-            filter.limit
+            filter.limit,
+            filter.muted
         )
         .fetch_all(self.reads())
         .await
@@ -92,6 +104,7 @@ impl Store {
                     joined_seq: row.joined_seq.unwrap_or_default(),
                     name_card: row.name_card.unwrap_or_default(),
                     mute_until: row.mute_until,
+                    custom_fields: custom_fields(row.custom_fields)?,
                 });
             }
         }
@@ -113,7 +126,8 @@ impl Store {
     ) -> Result<Vec<MemberView>, Error> {
         let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
         let rows = sqlx::query!(
-            "select m.user_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until
+            "select m.user_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until,
+                    m.custom_fields::text as custom_fields
                from members m
               where m.group_id = $1 and m.left_seq is null and m.role = any($2::smallint[])
                 and ($3::text is null or m.user_id > $3)
@@ -136,6 +150,7 @@ impl Store {
                     joined_seq: row.joined_seq,
                     name_card: row.name_card,
                     mute_until: row.mute_until,
+                    custom_fields: custom_fields(row.custom_fields)?,
                 })
             })
             .collect()
@@ -168,9 +183,10 @@ impl Store {
         .map_err(|error| unavailable(&error))?;
         let rows = sqlx::query!(
             r#"select m.group_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until,
-                      g.group_type, g.owner_id, g.join_option, g.invite_option, g.max_members,
-                      g.member_count, g.pending_count, g.seq, g.created_at,
-                      p.name, p.introduction, p.notification, p.face_url, p.changed_at
+                      m.custom_fields::text as member_fields, g.group_type, g.own_type, g.owner_id,
+                      g.join_option, g.invite_option, g.max_members, g.mute_all, g.member_count,
+                      g.pending_count, g.seq, g.created_at, p.name, p.introduction, p.notification,
+                      p.face_url, p.custom_fields::text as custom_fields, p.changed_at
                  from members m
                  join groups g on g.group_id = m.group_id
                  join group_profiles p on p.group_id = m.group_id
@@ -193,10 +209,12 @@ impl Store {
             let view = ViewRow {
                 group_id: row.group_id,
                 group_type: row.group_type,
+                own_type: row.own_type,
                 owner_id: row.owner_id,
                 join_option: row.join_option,
                 invite_option: row.invite_option,
                 max_members: row.max_members,
+                mute_all: row.mute_all,
                 member_count: row.member_count,
                 pending_count: row.pending_count,
                 seq: row.seq,
@@ -206,6 +224,7 @@ impl Store {
                 introduction: row.introduction,
                 notification: row.notification,
                 face_url: row.face_url,
+                custom_fields: row.custom_fields,
                 changed_at: row.changed_at,
                 role: Some(row.role),
                 joined_seq: Some(row.joined_seq),
@@ -218,6 +237,7 @@ impl Store {
                 joined_seq: row.joined_seq,
                 name_card: row.name_card,
                 mute_until: row.mute_until,
+                custom_fields: custom_fields(row.member_fields)?,
             };
             groups.push((view, member));
         }

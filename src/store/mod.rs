@@ -5,9 +5,11 @@
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
 pub mod applications;
+pub mod bans;
 pub mod engine;
 pub mod events;
 pub mod facts;
+mod fields;
 pub mod groups;
 pub mod locks;
 pub mod members;

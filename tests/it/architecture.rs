@@ -13,7 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("delivery", &["model", "rules", "store", "engine", "metrics"]),
     ("auth", &["model"]),
     ("metrics", &["model"]),
-    ("config", &["model"]),
+    // The settings file defines types of groups.
+    ("config", &["model", "rules"]),
     ("embedded", &[]),
     ("http", &["model", "rules", "store", "engine", "delivery", "auth", "metrics"]),
     ("upkeep", &["model", "store", "engine", "metrics", "auth"]),

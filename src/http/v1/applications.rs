@@ -68,7 +68,7 @@ async fn decide(
     body: &Raw,
     accept: bool,
 ) -> Answer {
-    query.only(&[], &[])?;
+    let dry_run = query.dry_run()?;
     let id = id.application()?;
     let message = message("message", body.read::<Decision>()?.message)?;
     let Some(found) = app.store.application(id).await? else {
@@ -82,5 +82,5 @@ async fn decide(
         accept,
         message,
     };
-    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+    of_engine(asked.perform(app, operation, &body.0, dry_run).await?)
 }

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::problem::Problem;
 use crate::http::App;
 use crate::model::{
-    ApplicationId, Caller, Command, Error, GroupId, IdempotencyKey, Operation, Reason, UserId,
+    ApplicationId, Caller, Command, Error, GroupId, IdempotencyKey, Operation, Reason, Reply,
+    UserId,
 };
 
 /// Most items of a page.
@@ -107,6 +108,22 @@ impl Asked {
         Command { caller: self.caller, operation, idempotency }
     }
 
+    /// Has the engine do it, or with `dry_run` only say what it would do. `body` is the request's as it
+    /// came.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn perform(
+        self,
+        app: &App,
+        operation: Operation,
+        body: &[u8],
+        dry_run: bool,
+    ) -> Result<Reply, Error> {
+        let command = self.command(operation, body);
+        if dry_run { app.engine.preview(command).await } else { app.engine.submit(command).await }
+    }
+
     /// The user of a path: himself for `me`.
     ///
     /// # Errors
@@ -165,6 +182,33 @@ impl InPath {
     }
 }
 
+/// The ids of a path about one person in one group, percent-decoded.
+pub struct MemberPath {
+    group: String,
+    user: String,
+}
+
+impl FromRequestParts<App> for MemberPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match Path::<(String, String)>::from_request_parts(parts, app).await {
+            Ok(Path((group, user))) => Ok(Self { group, user }),
+            Err(_) => Err(not_utf8(parts).into()),
+        }
+    }
+}
+
+impl MemberPath {
+    /// The group, and the person: the caller himself for `me`.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidGroupId`] or [`Reason::InvalidUserId`].
+    pub fn ids(&self, app: &App, asked: &Asked) -> Result<(GroupId, UserId), Error> {
+        Ok((GroupId::parse(&self.group, "groupID")?, asked.user(app, &self.user)?))
+    }
+}
+
 /// The query of a request, of which every name must be known.
 pub struct Query(Vec<(String, String)>);
 
@@ -198,6 +242,15 @@ impl Query {
             }
         }
         Ok(self)
+    }
+
+    /// Refuses everything but `dryRun`, and says whether it is asked for: whether the call is only to be
+    /// answered, and nothing changed.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownField`] or [`Reason::InvalidParameter`].
+    pub fn dry_run(self) -> Result<bool, Error> {
+        self.only(&["dryRun"], &[])?.flag("dryRun")
     }
 
     /// The value of a name, if it is there.

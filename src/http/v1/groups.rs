@@ -11,10 +11,10 @@ use crate::http::App;
 use crate::http::ids::new_group_id;
 use crate::model::command::{CreateGroup, GroupEdit};
 use crate::model::{
-    Caller, Error, GroupId, GroupType, InviteOption, JoinOption, Operation, Reason, Role, UserId,
-    text,
+    Caller, CustomFields, Error, FieldChanges, GroupId, GroupType, InviteOption, JoinOption,
+    NewMember, Operation, Reason, Role, UserId, fields, text,
 };
-use crate::rules::matrix::{Action, Standing, permit, traits};
+use crate::rules::matrix::{Action, Standing};
 use crate::store::groups::GroupView;
 
 #[derive(Deserialize)]
@@ -31,6 +31,7 @@ struct Create {
     join_option: Option<String>,
     invite_option: Option<String>,
     max_member_count: Option<i64>,
+    custom_fields: Option<FieldChanges>,
     member_list: Option<Vec<Object<FirstMember>>>,
 }
 
@@ -40,6 +41,8 @@ struct FirstMember {
     #[serde(rename = "userID")]
     user: String,
     role: Option<String>,
+    #[serde(rename = "customFields")]
+    custom_fields: Option<FieldChanges>,
 }
 
 #[derive(Deserialize)]
@@ -52,19 +55,22 @@ struct Edit {
     join_option: Option<String>,
     invite_option: Option<String>,
     max_member_count: Option<i64>,
+    mute_all: Option<bool>,
+    custom_fields: Option<FieldChanges>,
 }
 
 /// `POST /v1/groups`
 pub async fn create_group(State(app): State<App>, asked: Asked, query: Query, body: Raw) -> Answer {
-    query.only(&[], &[])?;
+    let dry_run = query.dry_run()?;
     let create = body.read::<Create>()?.into_command(&app, &asked.caller)?;
     let operation = Operation::CreateGroup(Box::new(create));
-    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+    of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
 impl Create {
     fn into_command(self, app: &App, caller: &Caller) -> Result<CreateGroup, Error> {
-        let group_type = word("groupType", &self.group_type, GroupType::ALL, GroupType::word)?;
+        let rules = app.types.named("groupType", &self.group_type)?;
+        let group_type = rules.base;
         let group = match &self.group_id {
             None => new_group_id(group_type),
             Some(text) => {
@@ -92,11 +98,14 @@ impl Create {
             join_option: self.join_option,
             invite_option: self.invite_option,
             max_member_count: self.max_member_count,
+            mute_all: None,
+            custom_fields: self.custom_fields,
         }
         .into_edit()?;
         Ok(CreateGroup {
             group,
             group_type,
+            own_type: rules.own.then(|| rules.name.clone()),
             name: edit.name.unwrap_or_default(),
             introduction: edit.introduction.unwrap_or_default(),
             notification: edit.notification.unwrap_or_default(),
@@ -105,13 +114,21 @@ impl Create {
             join_option: edit.join_option,
             invite_option: edit.invite_option,
             max_members: edit.max_members,
+            custom_fields: set_fields(&edit.custom_fields)?,
             members: first_members(app, self.member_list.unwrap_or_default())?,
             lenient: false,
+            imported: None,
         })
     }
 }
 
-fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<(UserId, Role)>, Error> {
+/// The fields that a new group begins with. An empty one is none.
+fn set_fields(changes: &FieldChanges) -> Result<CustomFields, Error> {
+    let (set, _) = fields::OF_GROUP.merge("customFields", &CustomFields::new(), changes)?;
+    Ok(set)
+}
+
+fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<NewMember>, Error> {
     let mut seen = std::collections::HashSet::with_capacity(list.len());
     let mut members = Vec::with_capacity(list.len());
     for (index, Object(named)) in list.into_iter().enumerate() {
@@ -124,8 +141,12 @@ fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<(UserI
                 word(&field, text, &[Role::Member, Role::Admin], Role::word)?
             }
         };
+        let fields = named.custom_fields.unwrap_or_default();
+        let place = format!("memberList[{index}].customFields");
+        fields::OF_MEMBER.check(&place, &fields)?;
+        let (custom_fields, _) = fields::OF_MEMBER.merge(&place, &CustomFields::new(), &fields)?;
         if seen.insert(user.clone()) {
-            members.push((user, role));
+            members.push(NewMember { custom_fields, ..NewMember::with_role(user, role) });
         }
     }
     Ok(members)
@@ -148,6 +169,8 @@ impl Edit {
         if let Some(face_url) = &self.face_url {
             text::check_line("faceUrl", face_url, text::FACE_URL_BYTES)?;
         }
+        let custom_fields = self.custom_fields.unwrap_or_default();
+        fields::OF_GROUP.check("customFields", &custom_fields)?;
         let join_option = self.join_option.as_deref();
         let invite_option = self.invite_option.as_deref();
         let max_members = self.max_member_count.map(i32::try_from).transpose().map_err(|_| {
@@ -166,6 +189,8 @@ impl Edit {
                 .map(|text| word("inviteOption", text, InviteOption::ALL, InviteOption::word))
                 .transpose()?,
             max_members,
+            mute_all: self.mute_all,
+            custom_fields,
         })
     }
 }
@@ -190,11 +215,10 @@ pub(super) fn standing(caller: &Caller, view: &GroupView) -> Standing {
 pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     query.only(&[], &[])?;
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
-    let group_type = view.group.group_type;
-    let allowed = permit(group_type, Action::ReadProfile, standing(&asked.caller, &view));
-    match allowed {
+    let rules = app.types.of(&view.group);
+    match rules.permit(Action::ReadProfile, standing(&asked.caller, &view)) {
         Ok(()) => Ok(ok(whole(&view))),
-        Err(_) if traits(group_type).visible_to_strangers => Ok(ok(outside(&view))),
+        Err(_) if rules.traits.visible_to_strangers => Ok(ok(outside(&view))),
         Err(refusal) => Err(refusal.into()),
     }
 }
@@ -202,7 +226,7 @@ pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: 
 fn outside(view: &GroupView) -> Value {
     json!({
         "groupID": view.group.id,
-        "groupType": view.group.group_type.word(),
+        "groupType": view.group.type_word(),
         "groupName": view.profile.name,
         "faceUrl": view.profile.face_url,
         "introduction": view.profile.introduction,
@@ -217,6 +241,8 @@ fn whole(view: &GroupView) -> Value {
     data["notification"] = json!(view.profile.notification);
     data["inviteOption"] = json!(view.group.invite_option.word());
     data["maxMemberCount"] = json!(view.group.max_members);
+    data["muteAll"] = json!(view.group.mute_all);
+    data["customFields"] = json!(view.profile.custom_fields);
     data["seq"] = json!(view.group.seq);
     data["createTime"] = json!(time(view.group.created_at));
     if let Some(role) = view.role {
@@ -233,10 +259,10 @@ pub async fn edit_group(
     query: Query,
     body: Raw,
 ) -> Answer {
-    query.only(&[], &[])?;
+    let dry_run = query.dry_run()?;
     let edit = Box::new(body.read::<Edit>()?.into_edit()?);
     let operation = Operation::EditGroup { group: id.group()?, edit };
-    of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
+    of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
 /// `DELETE /v1/groups/{groupID}`
@@ -246,7 +272,7 @@ pub async fn dismiss_group(
     id: InPath,
     query: Query,
 ) -> Answer {
-    query.only(&[], &[])?;
+    let dry_run = query.dry_run()?;
     let operation = Operation::Dismiss { group: id.group()? };
-    of_engine(app.engine.submit(asked.command(operation, &[])).await?)
+    of_engine(asked.perform(&app, operation, &[], dry_run).await?)
 }

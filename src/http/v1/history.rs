@@ -9,7 +9,7 @@ use super::groups::{standing, view};
 use super::reply::{Answer, cut, ok};
 use crate::http::App;
 use crate::model::{Error, StreamKey};
-use crate::rules::matrix::{Action, permit};
+use crate::rules::matrix::Action;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,7 +30,8 @@ pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query
         (None, None) => 0,
     };
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
-    permit(view.group.group_type, Action::ReadMembers, standing(&asked.caller, &view))?;
+    let rules = app.types.of(&view.group);
+    rules.permit(Action::ReadMembers, standing(&asked.caller, &view))?;
     let first = if asked.caller.administrator { 1 } else { view.joined_seq.unwrap_or(1) };
     let group = &view.group.id;
     let kept = app.store.oldest(group).await?.unwrap_or(view.group.seq + 1);

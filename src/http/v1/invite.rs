@@ -23,15 +23,10 @@ pub async fn invite_user_to_group(
     query: Query,
     body: Raw,
 ) -> Answer {
-    let dry_run = query.only(&["dryRun"], &[])?.flag("dryRun")?;
+    let dry_run = query.dry_run()?;
     let invite: Invite = body.read()?;
     let users = user_list(&app, "userList", &invite.user_list)?;
     let operation = Operation::Invite { group: id.group()?, users, silent: false };
-    let command = asked.command(operation, &body.0);
-    let reply = if dry_run {
-        app.engine.preview(command).await?
-    } else {
-        app.engine.submit(command).await?
-    };
+    let reply = asked.perform(&app, operation, &body.0, dry_run).await?;
     of_engine(reply)
 }

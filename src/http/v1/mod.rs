@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod asked;
+pub mod bans;
 pub mod body;
 pub mod events;
 pub mod groups;
@@ -10,12 +11,13 @@ pub mod history;
 pub mod invite;
 pub mod limits;
 pub mod members;
+pub mod permissions;
 pub mod problem;
 pub mod reply;
 pub mod users;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post, put};
 
 use super::App;
 
@@ -32,6 +34,14 @@ pub fn router() -> Router<App> {
         .route("/groups/{groupID}/quit", post(members::quit_group))
         .route("/groups/{groupID}/kick", post(members::kick_members))
         .route("/groups/{groupID}/members", get(members::list_members))
+        .route("/groups/{groupID}/members/{userID}", patch(members::edit_member))
+        .route("/groups/{groupID}/owner", put(members::transfer_group))
+        .route("/groups/{groupID}/bans", get(bans::list_bans))
+        .route(
+            "/groups/{groupID}/bans/{userID}",
+            get(bans::get_ban).put(bans::put_ban).delete(bans::delete_ban),
+        )
+        .route("/groups/{groupID}/permissions", get(permissions::get_permissions))
         .route("/groups/{groupID}/events", get(history::list_events))
         .route("/users/{userID}", get(users::get_user).put(users::put_user))
         .route("/users/{userID}/groups", get(users::list_groups))

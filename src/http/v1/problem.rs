@@ -37,13 +37,16 @@ pub fn status_and_code(reason: Reason) -> (StatusCode, u32) {
         | Reason::InviteDisabled
         | Reason::ApplyDisabled
         | Reason::DeclinedByUser
+        | Reason::IsOwner
         | Reason::Banned => (S::FORBIDDEN, 10007),
         Reason::OwnerMayNotQuit => (S::FORBIDDEN, 10009),
         Reason::GroupNotFound => (S::NOT_FOUND, 10010),
         Reason::UserNotFound | Reason::UnknownAccount | Reason::AccountDeleted => {
             (S::NOT_FOUND, 10019)
         }
-        Reason::ApplicationNotFound => (S::NOT_FOUND, 10004),
+        Reason::ApplicationNotFound | Reason::MemberNotFound | Reason::BanNotFound => {
+            (S::NOT_FOUND, 10004)
+        }
         Reason::AlreadyHandled => (S::CONFLICT, 10024),
         Reason::AlreadyMember => (S::CONFLICT, 10013),
         Reason::GroupIdTaken => (S::CONFLICT, 10021),

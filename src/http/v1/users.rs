@@ -121,7 +121,7 @@ pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query
         .map(|(view, member)| {
             json!({
                 "groupID": view.group.id,
-                "groupType": view.group.group_type.word(),
+                "groupType": view.group.type_word(),
                 "groupName": view.profile.name,
                 "role": member.role.word(),
                 "seq": view.group.seq,

@@ -8,7 +8,7 @@ use super::table::Row;
 use super::words;
 use crate::http::App;
 use crate::model::{Caller, Command, Error, GroupId, GroupType, Operation, Reason, Reply};
-use crate::rules::matrix::{self, Action, Standing};
+use crate::rules::matrix::{Action, Standing};
 use crate::store::groups::GroupView;
 
 /// A call.
@@ -66,7 +66,7 @@ impl Call {
     /// The matrix's refusal.
     pub(super) fn permit(&self, view: &GroupView, action: Action) -> Result<(), Error> {
         let standing = Standing { administrator: self.caller.administrator, role: view.role };
-        matrix::permit(view.group.group_type, action, standing)
+        self.app.types.of(&view.group).permit(action, standing)
     }
 
     fn check_type(&self, group_type: GroupType) -> Result<(), Error> {

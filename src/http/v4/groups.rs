@@ -13,7 +13,8 @@ use super::words;
 use crate::http::ids;
 use crate::model::command::CreateGroup;
 use crate::model::{
-    Error, GroupId, GroupType, MemberResult, Moment, Operation, Reason, Reply, Role, UserId, text,
+    CustomFields, Error, GroupId, GroupType, MemberResult, Moment, NewMember, Operation, Reason,
+    Reply, Role, UserId, text,
 };
 use crate::rules::matrix::Action;
 use crate::store::groups::GroupView;
@@ -79,6 +80,7 @@ fn read_create(fields: &Fields<'_>, user_bytes: usize) -> Result<CreateGroup, Er
     Ok(CreateGroup {
         group: chosen.unwrap_or_else(|| ids::new_group_id(group_type)),
         group_type,
+        own_type: None,
         name,
         introduction: introduction.unwrap_or_default(),
         notification: notification.unwrap_or_default(),
@@ -87,8 +89,10 @@ fn read_create(fields: &Fields<'_>, user_bytes: usize) -> Result<CreateGroup, Er
         join_option: fields.word(&["ApplyJoinOption"], words::JOIN_OPTIONS)?,
         invite_option: fields.word(&["InviteJoinOption"], words::INVITE_OPTIONS)?,
         max_members: read_max_members(fields, group_type)?,
+        custom_fields: CustomFields::new(),
         members: read_first_members(fields, user_bytes)?,
         lenient: true,
+        imported: None,
     })
 }
 
@@ -102,19 +106,16 @@ fn read_max_members(fields: &Fields<'_>, group_type: GroupType) -> Result<Option
     Ok(count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
 }
 
-fn read_first_members(
-    fields: &Fields<'_>,
-    user_bytes: usize,
-) -> Result<Vec<(UserId, Role)>, Error> {
+fn read_first_members(fields: &Fields<'_>, user_bytes: usize) -> Result<Vec<NewMember>, Error> {
     let list = fields.objects(&["MemberList"])?.unwrap_or_default();
     let mut members = Vec::with_capacity(list.len());
     for member in list {
         member.refuse_unless_empty(&["AppMemberDefinedData"])?;
         let user = member.user(MEMBER_ACCOUNT, user_bytes)?;
         let role = member.word(&["Role"], words::FIRST_ROLES)?;
-        members.push((user, role.unwrap_or(Role::Member)));
+        members.push(NewMember::with_role(user, role.unwrap_or(Role::Member)));
     }
-    Ok(first_places(members, |(user, _)| user.clone()))
+    Ok(first_places(members, |member: &NewMember| member.user.clone()))
 }
 
 /// `destroy_group`.

@@ -94,7 +94,9 @@ pub(super) fn code(reason: Reason, family: Family) -> u32 {
         | Reason::InvalidUserId
         | Reason::BodyTooLarge
         | Reason::IdempotencyKeyReused
-        | Reason::ApplicationNotFound => (PARAMETER_WRONG, 70_402),
+        | Reason::ApplicationNotFound
+        | Reason::MemberNotFound
+        | Reason::BanNotFound => (PARAMETER_WRONG, 70_402),
         Reason::InvalidGroupId => (10_015, 70_402),
         Reason::TooManyInCall => (10_005, 70_402),
         Reason::UnknownRoute => same(COMMAND_UNKNOWN),
@@ -113,6 +115,7 @@ pub(super) fn code(reason: Reason, family: Family) -> u32 {
         | Reason::InviteDisabled
         | Reason::ApplyDisabled
         | Reason::DeclinedByUser
+        | Reason::IsOwner
         | Reason::Banned => same(NO_PERMISSION),
         Reason::OwnerMayNotQuit => same(10_009),
         Reason::GroupNotFound => same(10_010),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Ends, EventKind, GroupEvent, InfoChange, LogEntry, StreamKey, UserEvent};
 use crate::model::application::{Application, Ending};
-use crate::model::{GroupId, Moment, UserId};
+use crate::model::{FieldChanges, GroupId, MemberChange, Moment, NewMember, Role, UserId};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +34,7 @@ struct Frame<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     member_list: Option<Vec<Named<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    group_type: Option<&'static str>,
+    group_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,11 +52,20 @@ struct Frame<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Named<'a> {
     #[serde(rename = "userID")]
     user: &'a UserId,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_card: Option<&'a str>,
+    /// `null` when a mute was lifted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mute_until: Option<Option<String>>,
+    /// `null` for a field that went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_fields: Option<&'a FieldChanges>,
 }
 
 /// An application as lists and frames show it.
@@ -112,7 +121,22 @@ pub fn show_moment(at: Moment) -> String {
 }
 
 fn named(user: &UserId) -> Named<'_> {
-    Named { user, role: None }
+    Named { user, role: None, name_card: None, mute_until: None, custom_fields: None }
+}
+
+/// New members, with those roles that are not the ordinary one.
+fn all_new(members: &[NewMember]) -> Vec<Named<'_>> {
+    let above = |role: Role| (role != Role::Member).then_some(role.word());
+    members.iter().map(|one| Named { role: above(one.role), ..named(&one.user) }).collect()
+}
+
+fn changed(change: &MemberChange) -> Named<'_> {
+    Named {
+        name_card: change.name_card.as_deref(),
+        mute_until: change.mute_until.map(|until| until.map(show_moment)),
+        custom_fields: (!change.custom_fields.is_empty()).then_some(&change.custom_fields),
+        ..named(&change.user)
+    }
 }
 
 fn all_named(users: &[UserId]) -> Vec<Named<'_>> {
@@ -160,6 +184,9 @@ impl GroupEvent {
             Self::Entered { .. } => EventKind::onMemberEnter,
             Self::Left { .. } => EventKind::onMemberLeave,
             Self::Kicked { .. } => EventKind::onMemberKicked,
+            Self::MembersChanged { .. } => EventKind::onMemberInfoChanged,
+            Self::Granted { .. } => EventKind::onGrantAdministrator,
+            Self::Revoked { .. } => EventKind::onRevokeAdministrator,
             Self::InfoChanged { .. } => EventKind::onGroupInfoChanged,
             Self::Dismissed { .. } => EventKind::onGroupDismissed,
         }
@@ -169,8 +196,10 @@ impl GroupEvent {
     #[must_use]
     pub fn starts(&self) -> Vec<UserId> {
         match self {
-            Self::Created { members, .. } => members.iter().map(|(user, _)| user.clone()).collect(),
-            Self::Invited { members, .. } | Self::Entered { members, .. } => members.clone(),
+            Self::Created { members, .. } | Self::Invited { members, .. } => {
+                members.iter().map(|member| member.user.clone()).collect()
+            }
+            Self::Entered { members, .. } => members.clone(),
             _ => Vec::new(),
         }
     }
@@ -193,20 +222,21 @@ impl GroupEvent {
         frame.group = Some(group);
         frame.seq = Some(seq);
         match self {
-            Self::Created { op, group, profile, members } => {
+            Self::Created { op, group, profile, members, silent } => {
                 frame.op_user = Some(named(op));
-                frame.group_type = Some(group.group_type.word());
+                frame.silent = *silent;
+                frame.group_type = Some(group.type_word());
                 frame.group_name = Some(&profile.name);
                 frame.member_list = Some(
                     members
                         .iter()
-                        .map(|(user, role)| Named { user, role: Some(role.word()) })
+                        .map(|one| Named { role: Some(one.role.word()), ..named(&one.user) })
                         .collect(),
                 );
             }
             Self::Invited { op, members, silent } => {
                 frame.op_user = Some(named(op));
-                frame.member_list = Some(all_named(members));
+                frame.member_list = Some(all_new(members));
                 frame.silent = *silent;
             }
             Self::Entered { op, members } => {
@@ -222,6 +252,14 @@ impl GroupEvent {
                 frame.member_list = Some(all_named(members));
                 frame.reason = (!reason.is_empty()).then_some(reason);
                 frame.silent = *silent;
+            }
+            Self::MembersChanged { op, changes } => {
+                frame.op_user = Some(named(op));
+                frame.member_list = Some(changes.iter().map(changed).collect());
+            }
+            Self::Granted { op, members } | Self::Revoked { op, members } => {
+                frame.op_user = Some(named(op));
+                frame.member_list = Some(all_named(members));
             }
             Self::InfoChanged { op, changes, .. } => {
                 frame.op_user = Some(named(op));
@@ -339,7 +377,7 @@ mod tests {
     fn an_invitation_looks_as_the_surface_says() {
         let event = GroupEvent::Invited {
             op: user("alice"),
-            members: vec![user("bob"), user("carol")],
+            members: vec![NewMember::plain(user("bob")), NewMember::plain(user("carol"))],
             silent: false,
         };
         let at = Moment::from_timestamp(1_700_000_000, 5_000_000).expect("a moment");
@@ -355,7 +393,12 @@ mod tests {
         let at = Moment::from_timestamp(1_700_000_000, 0).expect("a moment");
         let group = GroupId::from_stored("g1");
         for event in [
-            GroupEvent::Invited { op: user("a"), members: vec![user("b")], silent: true },
+            GroupEvent::Invited {
+                op: user("a"),
+                members: vec![NewMember::plain(user("b"))],
+                silent: true,
+            },
+            GroupEvent::Granted { op: user("a"), members: vec![user("b")] },
             GroupEvent::Entered { op: None, members: vec![user("b")] },
             GroupEvent::Left { member: user("b"), op: user("b") },
             GroupEvent::Kicked {

@@ -5,16 +5,19 @@ use crate::model::{
 };
 use crate::rules::Facts;
 use crate::rules::limits::group_limit;
+use crate::store::fields;
 
 /// Groups as columns.
 #[derive(Default)]
 pub(super) struct Columns<'a> {
     pub(super) ids: Vec<&'a str>,
     pub(super) types: Vec<i16>,
+    pub(super) own_types: Vec<Option<&'a str>>,
     pub(super) owners: Vec<Option<&'a str>>,
     pub(super) join_options: Vec<i16>,
     pub(super) invite_options: Vec<i16>,
     pub(super) max_members: Vec<Option<i32>>,
+    pub(super) mute_all: Vec<bool>,
     pub(super) member_counts: Vec<i32>,
     pub(super) pending_counts: Vec<i32>,
     pub(super) seqs: Vec<i64>,
@@ -28,10 +31,12 @@ impl<'a> Columns<'a> {
         for group in groups {
             columns.ids.push(group.id.as_str());
             columns.types.push(group.group_type.code());
+            columns.own_types.push(group.own_type.as_deref());
             columns.owners.push(group.owner.as_ref().map(UserId::as_str));
             columns.join_options.push(group.join_option.code());
             columns.invite_options.push(group.invite_option.code());
             columns.max_members.push(group.max_members);
+            columns.mute_all.push(group.mute_all);
             columns.member_counts.push(group.member_count);
             columns.pending_counts.push(group.pending_count);
             columns.seqs.push(group.seq);
@@ -55,6 +60,7 @@ pub(super) struct MemberColumns<'a> {
     pub(super) joined_at: Vec<Moment>,
     pub(super) name_cards: Vec<&'a str>,
     pub(super) mutes: Vec<Option<Moment>>,
+    pub(super) fields: Vec<Option<String>>,
     pub(super) revs: Vec<i64>,
 }
 
@@ -81,6 +87,7 @@ impl<'a> MemberColumns<'a> {
         self.joined_at.push(member.joined_at);
         self.name_cards.push(&member.name_card);
         self.mutes.push(member.mute_until);
+        self.fields.push(fields::written(&member.custom_fields));
         self.revs.push(member.user_rev);
     }
 }

@@ -29,10 +29,10 @@ pub(super) async fn create_groups(
     let column = Columns::of(&groups);
     sqlx::query!(
         r#"insert into groups (group_id, group_type, owner_id, join_option, invite_option,
-                   max_members, member_count, pending_count, seq, created_at, dismissed_at)
-           select u.*, null from unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[],
+                   max_members, member_count, pending_count, seq, created_at, own_type, mute_all)
+           select * from unnest($1::text[], $2::smallint[], $3::text[], $4::smallint[],
                    $5::smallint[], $6::integer[], $7::integer[], $8::integer[], $9::bigint[],
-                   $10::timestamptz[]) as u"#,
+                   $10::timestamptz[], $11::text[], $12::boolean[])"#,
         &column.ids as &[&str],
         &column.types,
         &column.owners as &[Option<&str>],
@@ -43,6 +43,8 @@ pub(super) async fn create_groups(
         &column.pending_counts,
         &column.seqs,
         &column.created,
+        &column.own_types as &[Option<&str>],
+        &column.mute_all,
     )
     .execute(connection)
     .await?;
@@ -69,12 +71,12 @@ pub(super) async fn write_main(
                   set owner_id = u.owner_id, join_option = u.join_option,
                       invite_option = u.invite_option, max_members = u.max_members,
                       member_count = u.member_count, pending_count = u.pending_count,
-                      seq = u.seq, dismissed_at = u.dismissed_at
+                      seq = u.seq, dismissed_at = u.dismissed_at, mute_all = u.mute_all
                  from unnest($1::text[], $2::text[], $3::smallint[], $4::smallint[], $5::integer[],
                              $6::integer[], $7::integer[], $8::bigint[], $9::timestamptz[],
-                             $10::bigint[])
+                             $10::bigint[], $34::boolean[])
                       as u(group_id, owner_id, join_option, invite_option, max_members,
-                           member_count, pending_count, seq, dismissed_at, seq_before)
+                           member_count, pending_count, seq, dismissed_at, seq_before, mute_all)
                 where g.group_id = u.group_id and g.seq = u.seq_before
                   and (u.max_members is null or u.member_count <= u.max_members
                        or u.member_count <= g.member_count)
@@ -82,16 +84,22 @@ pub(super) async fn write_main(
            ),
            written_members as (
                insert into members as m (group_id, user_id, role, joined_seq, left_seq,
-                      past_joined_seq, past_left_seq, joined_at, name_card, mute_until, user_rev)
-               select * from unnest($11::text[], $12::text[], $13::smallint[], $14::bigint[],
+                      past_joined_seq, past_left_seq, joined_at, name_card, mute_until, user_rev,
+                      custom_fields)
+               select u.group_id, u.user_id, u.role, u.joined_seq, u.left_seq, u.past_joined_seq,
+                      u.past_left_seq, u.joined_at, u.name_card, u.mute_until, u.user_rev,
+                      u.custom_fields::jsonb
+                 from unnest($11::text[], $12::text[], $13::smallint[], $14::bigint[],
                       $15::bigint[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::text[],
-                      $20::timestamptz[], $21::bigint[])
+                      $20::timestamptz[], $21::bigint[], $35::text[])
+                      as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq,
+                           past_left_seq, joined_at, name_card, mute_until, user_rev, custom_fields)
                on conflict (group_id, user_id) do update
                   set role = excluded.role, joined_seq = excluded.joined_seq,
                       left_seq = excluded.left_seq, past_joined_seq = excluded.past_joined_seq,
                       past_left_seq = excluded.past_left_seq, joined_at = excluded.joined_at,
                       name_card = excluded.name_card, mute_until = excluded.mute_until,
-                      user_rev = excluded.user_rev
+                      user_rev = excluded.user_rev, custom_fields = excluded.custom_fields
                returning 1
            ),
            written_users as (
@@ -151,6 +159,8 @@ pub(super) async fn write_main(
         &entry.at,
         &entry.frames as &[&str],
         batch,
+        &group.mute_all,
+        &member.fields as &[Option<String>],
     )
     .fetch_one(connection)
     .await?;

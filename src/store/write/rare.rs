@@ -6,6 +6,7 @@ use super::columns::{ApplicationColumns, EntryColumns};
 use super::{NewReply, WriteError};
 use crate::model::{Application, Ban, GroupId, LogEntry, Moment, Profile, User, UserId};
 use crate::rules::Facts;
+use crate::store::fields;
 
 /// The texts of groups.
 pub(super) async fn write_profiles(
@@ -22,22 +23,28 @@ pub(super) async fn write_profiles(
         return Ok(());
     }
     let ids: Vec<&str> = rows.iter().map(|(id, _)| *id).collect();
+    let custom: Vec<Option<String>> =
+        rows.iter().map(|(_, profile)| fields::written(&profile.custom_fields)).collect();
     let texts = |pick: fn(&Profile) -> &str| -> Vec<&str> {
         rows.iter().map(|(_, profile)| pick(profile)).collect()
     };
     sqlx::query!(
-        "insert into group_profiles (group_id, name, introduction, notification, face_url, changed_at)
-         select u.*, $6::timestamptz
-           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as u
+        "insert into group_profiles (group_id, name, introduction, notification, face_url,
+                custom_fields, changed_at)
+         select u.group_id, u.name, u.introduction, u.notification, u.face_url,
+                u.custom_fields::jsonb, $7::timestamptz
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                as u(group_id, name, introduction, notification, face_url, custom_fields)
              on conflict (group_id) do update
             set name = excluded.name, introduction = excluded.introduction,
                 notification = excluded.notification, face_url = excluded.face_url,
-                changed_at = excluded.changed_at",
+                custom_fields = excluded.custom_fields, changed_at = excluded.changed_at",
         &ids as &[&str],
         &texts(|profile| &profile.name) as &[&str],
         &texts(|profile| &profile.introduction) as &[&str],
         &texts(|profile| &profile.notification) as &[&str],
         &texts(|profile| &profile.face_url) as &[&str],
+        &custom as &[Option<String>],
         facts.now,
     )
     .execute(connection)
@@ -105,11 +112,31 @@ pub(super) async fn write_accounts(
     Ok(())
 }
 
-/// Bans.
+/// Bans that ended.
+async fn lift_bans(connection: &mut PgConnection, facts: &Facts) -> Result<(), WriteError> {
+    let lifted = &facts.changes.unbanned;
+    if lifted.is_empty() {
+        return Ok(());
+    }
+    let groups: Vec<&str> = lifted.iter().map(|(group, _)| group.as_str()).collect();
+    let users: Vec<&str> = lifted.iter().map(|(_, user)| user.as_str()).collect();
+    sqlx::query!(
+        "delete from bans b using unnest($1::text[], $2::text[]) as u(group_id, user_id)
+          where b.group_id = u.group_id and b.user_id = u.user_id",
+        &groups as &[&str],
+        &users as &[&str],
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Bans, set and lifted.
 pub(super) async fn write_bans(
     connection: &mut PgConnection,
     facts: &Facts,
 ) -> Result<(), WriteError> {
+    lift_bans(connection, facts).await?;
     let bans = &facts.changes.bans;
     let rows: Vec<(&GroupId, &UserId, &UserId, &Ban)> = bans
         .iter()

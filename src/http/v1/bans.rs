@@ -1,0 +1,132 @@
+//! Bans: who is kept out of a group. Owner and admins read and change them.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::asked::{Asked, InPath, MemberPath, Query};
+use super::body::Raw;
+use super::groups::{standing, view};
+use super::members::{message, seconds};
+use super::reply::{Answer, cut, ok, page, time};
+use crate::http::App;
+use crate::model::{
+    Caller, Error, GroupId, MemberOutcome, MemberReason, Operation, Reason, Reply, UserId,
+};
+use crate::rules::matrix::Action;
+use crate::store::bans::BanView;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Put {
+    seconds: Option<i64>,
+    reason: Option<String>,
+}
+
+async fn permit(app: &App, group: &GroupId, caller: &Caller) -> Result<(), Error> {
+    let view = view(app, group, &caller.user).await?;
+    app.types.of(&view.group).permit(Action::Ban, standing(caller, &view))
+}
+
+fn shown(ban: &BanView) -> Value {
+    json!({
+        "userID": ban.user,
+        "banUntil": ban.ban.until.map(time),
+        "reason": ban.ban.reason,
+        "opUser": { "userID": ban.by },
+        "banTime": time(ban.at),
+    })
+}
+
+/// `GET /v1/groups/{groupID}/bans`
+pub async fn list_bans(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    let query = query.only(&["limit", "next"], &[])?;
+    let group = id.group()?;
+    let limit = query.limit()?;
+    let bytes = app.limits.user_id_bytes;
+    let after = query.get("next").map(|text| UserId::parse(text, bytes, "next")).transpose()?;
+    permit(&app, &group, &asked.caller).await?;
+    let mut bans = app.store.bans(&group, after.as_ref(), 0, limit + 1).await?;
+    let next = cut(&mut bans, limit).map(|last| last.user.to_string());
+    Ok(ok(page("banList", bans.iter().map(shown).collect(), next)))
+}
+
+/// `GET /v1/groups/{groupID}/bans/{userID}`
+pub async fn get_ban(
+    State(app): State<App>,
+    asked: Asked,
+    path: MemberPath,
+    query: Query,
+) -> Answer {
+    query.only(&[], &[])?;
+    let (group, user) = path.ids(&app, &asked)?;
+    permit(&app, &group, &asked.caller).await?;
+    match app.store.ban(&group, &user).await? {
+        Some(ban) => Ok(ok(shown(&ban))),
+        None => Err(absent(&user).into()),
+    }
+}
+
+/// `PUT /v1/groups/{groupID}/bans/{userID}`
+pub async fn put_ban(
+    State(app): State<App>,
+    asked: Asked,
+    path: MemberPath,
+    query: Query,
+    body: Raw,
+) -> Answer {
+    let dry_run = query.dry_run()?;
+    let (group, user) = path.ids(&app, &asked)?;
+    let put: Put = body.read()?;
+    let operation = Operation::Ban {
+        group,
+        users: vec![user],
+        seconds: put.seconds.map(|it| seconds("seconds", it, 1)).transpose()?,
+        reason: message("reason", put.reason)?,
+    };
+    of_one(&asked.perform(&app, operation, &body.0, dry_run).await?)
+}
+
+/// `DELETE /v1/groups/{groupID}/bans/{userID}`
+pub async fn delete_ban(
+    State(app): State<App>,
+    asked: Asked,
+    path: MemberPath,
+    query: Query,
+) -> Answer {
+    let dry_run = query.dry_run()?;
+    let (group, user) = path.ids(&app, &asked)?;
+    let operation = Operation::Unban { group, users: vec![user] };
+    of_one(&asked.perform(&app, operation, &[], dry_run).await?)
+}
+
+/// The answer to a call about one person: his line is the call's.
+fn of_one(reply: &Reply) -> Answer {
+    let Reply::Members(outcomes) = reply else {
+        return Err(Error::internal("a reply that does not belong to a ban").into());
+    };
+    match outcomes.first() {
+        Some(MemberOutcome { reason: Some(reason), user, .. }) => {
+            Err(refusal(*reason, user).into())
+        }
+        _ => Ok(ok(Value::Null)),
+    }
+}
+
+fn refusal(reason: MemberReason, user: &UserId) -> Error {
+    match reason {
+        MemberReason::IsOwner => {
+            Error::new(Reason::IsOwner, format!("{user} is the owner, who cannot be banned"))
+        }
+        MemberReason::NotBanned => return absent(user),
+        _ => {
+            let text = format!("{user} has a role that is not below the caller's");
+            Error::new(Reason::RoleTooLow, text)
+        }
+    }
+    .field("userID")
+}
+
+fn absent(user: &UserId) -> Error {
+    Error::new(Reason::BanNotFound, format!("{user} is not banned")).field("userID")
+}

@@ -1,0 +1,71 @@
+//! What somebody may do in a group, and why not.
+
+use axum::extract::State;
+use serde_json::{Map, Value, json};
+
+use super::asked::{Asked, InPath, Query};
+use super::groups::view;
+use super::reply::{Answer, ok};
+use crate::http::App;
+use crate::model::{Error, Reason, UserId};
+use crate::rules::matrix::{Action, Standing};
+use crate::rules::permissions::{Agreement, Permission, explain};
+
+/// `GET /v1/groups/{groupID}/permissions`: one's own, or as owner, admin or app administrator those of
+/// somebody else.
+pub async fn get_permissions(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+) -> Answer {
+    let query = query.only(&["userID"], &[])?;
+    let group = id.group()?;
+    let user = match query.get("userID") {
+        Some("me") | None => asked.caller.user.clone(),
+        Some(text) => UserId::parse(text, app.limits.user_id_bytes, "userID")?,
+    };
+    let found = view(&app, &group, &asked.caller.user).await?;
+    let rules = app.types.of(&found.group);
+    let own = user == asked.caller.user;
+    let reader = Standing { administrator: asked.caller.administrator, role: found.role };
+    if !own {
+        rules.permit(Action::Decide, reader)?;
+    } else if !rules.traits.visible_to_strangers {
+        rules.permit(Action::ReadProfile, reader)?;
+    }
+    let role = if own { found.role } else { view(&app, &group, &user).await?.role };
+    let administrator = if own { asked.caller.administrator } else { app.auth.is_admin(&user) };
+    let banned = app.store.ban(&group, &user).await?.map(|ban| ban.ban.until);
+    let standing = Standing { administrator, role };
+    let list = explain(&rules, &found.group, standing, banned);
+    Ok(ok(json!({
+        "groupID": found.group.id,
+        "groupType": rules.name,
+        "userID": user,
+        "role": role.map(crate::model::Role::word),
+        "administrator": administrator,
+        "permissions": list.iter().map(shown).collect::<Map<String, Value>>(),
+    })))
+}
+
+fn shown(permission: &Permission) -> (String, Value) {
+    let who = permission.who.word();
+    let value = match &permission.verdict {
+        Ok(Agreement::Free) => json!({ "allowed": true, "who": who }),
+        Ok(Agreement::OfManagers) => json!({ "allowed": true, "who": who, "needs": "approval" }),
+        Err(refusal) => refused(refusal, who),
+    };
+    (permission.action.word().to_owned(), value)
+}
+
+fn refused(refusal: &Error, who: &str) -> Value {
+    let reason: Reason = refusal.reason;
+    let mut value = json!({
+        "allowed": false, "who": who, "reason": reason.word(), "desc": refusal.text
+    });
+    if let Some(source) = &refusal.source {
+        value["source"] = json!(source);
+    }
+    value
+}

@@ -1,0 +1,111 @@
+//! What somebody may do in a group, and why not: the answer of the very functions that decide.
+
+use crate::model::{Error, Group, JoinOption, Moment, Reason, Role, event};
+
+use super::matrix::{Action, InvitePath, Standing, Who};
+use super::types::TypeRules;
+
+/// How somebody stands to one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// What.
+    pub action: Action,
+    /// Who may, by the type.
+    pub who: Who,
+    /// Whether he may; whether others have to agree first.
+    pub verdict: Result<Agreement, Error>,
+}
+
+/// Who else has to agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Nobody.
+    Free,
+    /// Owner and admins.
+    OfManagers,
+}
+
+/// All permissions of somebody in a group. `banned` is until when he is kept out, if he is.
+#[must_use]
+pub fn explain(
+    rules: &TypeRules,
+    group: &Group,
+    standing: Standing,
+    banned: Option<Option<Moment>>,
+) -> Vec<Permission> {
+    let one = |action: &Action| Permission {
+        action: *action,
+        who: rules.who(*action),
+        verdict: judge(rules, group, standing, banned, *action),
+    };
+    Action::ALL.iter().filter(|action| **action != Action::NameFirstMembers).map(one).collect()
+}
+
+fn judge(
+    rules: &TypeRules,
+    group: &Group,
+    standing: Standing,
+    banned: Option<Option<Moment>>,
+    action: Action,
+) -> Result<Agreement, Error> {
+    match action {
+        Action::Invite => Ok(match rules.invite_path(group, standing)? {
+            InvitePath::Approval => Agreement::OfManagers,
+            InvitePath::Direct | InvitePath::Unconditional => Agreement::Free,
+        }),
+        Action::Apply => apply(rules, group, standing, banned),
+        Action::Quit => {
+            quit(rules, standing)?;
+            Ok(Agreement::Free)
+        }
+        _ => rules.permit(action, standing).map(|()| Agreement::Free),
+    }
+}
+
+fn apply(
+    rules: &TypeRules,
+    group: &Group,
+    standing: Standing,
+    banned: Option<Option<Moment>>,
+) -> Result<Agreement, Error> {
+    if standing.role.is_some() {
+        return Err(Error::new(Reason::AlreadyMember, "the person is a member already"));
+    }
+    if let Some(until) = banned {
+        return Err(banned_until(until));
+    }
+    may_apply(rules, group, standing)?;
+    let waits = group.join_option == JoinOption::NeedPermission && !standing.administrator;
+    Ok(if waits { Agreement::OfManagers } else { Agreement::Free })
+}
+
+/// The refusal of somebody who is kept out.
+pub(super) fn banned_until(until: Option<Moment>) -> Error {
+    let text = match until {
+        Some(until) => format!("banned from the group until {}", event::show_moment(until)),
+        None => "banned from the group".to_owned(),
+    };
+    Error::new(Reason::Banned, text).source("a ban of the group")
+}
+
+/// Whether somebody may enter by himself or ask to, as type and join option say.
+pub(super) fn may_apply(rules: &TypeRules, group: &Group, standing: Standing) -> Result<(), Error> {
+    rules.permit(Action::Apply, standing)?;
+    if group.join_option == JoinOption::DisableApply && !standing.administrator {
+        let text = "the group's joinOption is DisableApply: nobody enters by himself";
+        return Err(Error::new(Reason::ApplyDisabled, text).source("joinOption of the group"));
+    }
+    Ok(())
+}
+
+/// Whether somebody may leave. An administrator who is no member has nothing to leave.
+pub(super) fn quit(rules: &TypeRules, standing: Standing) -> Result<(), Error> {
+    let own = Standing { administrator: false, ..standing };
+    rules.permit(Action::Quit, own)?;
+    if own.role == Some(Role::Owner) && !rules.traits.owner_may_quit {
+        let text = format!("the owner of a group of type {} may not quit", rules.name);
+        let source = format!("quit in groups of type {}", rules.name);
+        return Err(Error::new(Reason::OwnerMayNotQuit, text).source(source));
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The types of groups: the five of the document, and those that an operator defines on top of them.
+//!
+//! A type of one's own is one of the five with named overrides. Both kinds are looked up here, so that
+//! no rule asks whether a type is built in.
+
+use std::sync::Arc;
+
+use crate::model::{Error, Group, GroupType, Reason};
+
+use super::matrix::{self, Action, Traits, Who};
+
+/// What holds in groups of one type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeRules {
+    /// Its word on the public surface.
+    pub name: Arc<str>,
+    /// The type itself, or the one that it is based on.
+    pub base: GroupType,
+    /// Whether an operator defined it.
+    pub own: bool,
+    /// Everything but permissions.
+    pub traits: Traits,
+    /// Who may do what, where it differs from the matrix.
+    overrides: Vec<(Action, Who)>,
+}
+
+impl TypeRules {
+    /// One of the five, as the matrix has it.
+    #[must_use]
+    pub fn builtin(base: GroupType) -> Self {
+        Self {
+            name: Arc::from(base.word()),
+            base,
+            own: false,
+            traits: matrix::traits(base),
+            overrides: Vec::new(),
+        }
+    }
+
+    /// A type of an operator's own.
+    #[must_use]
+    pub fn own(name: &str, base: GroupType, traits: Traits, overrides: Vec<(Action, Who)>) -> Self {
+        Self { name: Arc::from(name), base, own: true, traits, overrides }
+    }
+
+    /// A type that nobody defined here: whatever changes something is left to app administrators.
+    fn unknown(name: &str, base: GroupType) -> Self {
+        let kept = [Action::ReadProfile, Action::ReadMembers, Action::Quit];
+        let locked = |action: &&Action| {
+            !kept.contains(*action) && matrix::who(base, **action) != Who::Nobody
+        };
+        let overrides = Action::ALL.iter().filter(locked);
+        let overrides = overrides.map(|action| (*action, Who::Administrator)).collect();
+        Self::own(name, base, matrix::traits(base), overrides)
+    }
+
+    /// Who may do this.
+    #[must_use]
+    pub fn who(&self, action: Action) -> Who {
+        let overridden = self.overrides.iter().find(|(listed, _)| *listed == action);
+        overridden.map_or_else(|| matrix::who(self.base, action), |(_, who)| *who)
+    }
+}
+
+/// All types of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Types(Vec<TypeRules>);
+
+impl Types {
+    /// The five.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self(GroupType::ALL.iter().map(|base| TypeRules::builtin(*base)).collect())
+    }
+
+    /// The five, and these.
+    #[must_use]
+    pub fn with(own: impl IntoIterator<Item = TypeRules>) -> Self {
+        let mut types = Self::builtin();
+        types.0.extend(own);
+        types
+    }
+
+    /// All of them, the five first.
+    #[must_use]
+    pub fn all(&self) -> &[TypeRules] {
+        &self.0
+    }
+
+    /// The type of this word.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidParameter`] naming the field and the possible words.
+    pub fn named(&self, field: &str, word: &str) -> Result<&TypeRules, Error> {
+        self.0.iter().find(|rules| &*rules.name == word).ok_or_else(|| {
+            let words: Vec<&str> = self.0.iter().map(|rules| &*rules.name).collect();
+            let rule = format!("must be one of {}", words.join(", "));
+            Error::new(Reason::InvalidParameter, format!("{field} {rule}")).field(field)
+        })
+    }
+
+    /// The rules of a group.
+    #[must_use]
+    pub fn of(&self, group: &Group) -> std::borrow::Cow<'_, TypeRules> {
+        self.get(group.group_type, group.own_type.as_deref())
+    }
+
+    /// The rules of a type; those of a type that another node's settings define are strict.
+    #[must_use]
+    pub fn get(&self, base: GroupType, own: Option<&str>) -> std::borrow::Cow<'_, TypeRules> {
+        use std::borrow::Cow;
+        let fits = |rules: &&TypeRules| match own {
+            None => !rules.own && rules.base == base,
+            Some(name) => rules.own && rules.base == base && &*rules.name == name,
+        };
+        match self.0.iter().find(fits) {
+            Some(rules) => Cow::Borrowed(rules),
+            None => Cow::Owned(TypeRules::unknown(own.unwrap_or_default(), base)),
+        }
+    }
+}
+
+/// What every decision reads besides the facts: limits and types, one set for the life of a server.
+#[derive(Clone, Debug)]
+pub struct Rulebook {
+    /// The limits in force.
+    pub limits: Arc<crate::model::Limits>,
+    /// The types of groups.
+    pub types: Arc<Types>,
+}
+
+impl Rulebook {
+    /// These limits with the five types.
+    #[must_use]
+    pub fn builtin(limits: crate::model::Limits) -> Self {
+        Self { limits: Arc::new(limits), types: Arc::new(Types::builtin()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::matrix::Standing;
+
+    #[test]
+    fn a_type_that_nobody_defines_here_is_left_to_administrators() {
+        let types = Types::builtin();
+        let rules = types.get(GroupType::Public, Some("Team"));
+        assert_eq!(&*rules.name, "Team");
+        let owner = Standing { administrator: false, role: Some(crate::model::Role::Owner) };
+        assert!(rules.permit(Action::ReadMembers, owner).is_ok());
+        assert!(rules.permit(Action::Quit, owner).is_ok());
+        assert!(rules.permit(Action::Invite, owner).is_err());
+        let administrator = Standing { administrator: true, role: None };
+        assert!(rules.permit(Action::Invite, administrator).is_ok());
+        let room = types.get(GroupType::AVChatRoom, Some("Stage"));
+        assert!(room.permit(Action::Invite, administrator).is_err());
+    }
+
+    #[test]
+    fn an_override_counts_before_the_matrix() {
+        let team = TypeRules::own(
+            "Team",
+            GroupType::Public,
+            matrix::traits(GroupType::Public),
+            vec![(Action::Invite, Who::Managers)],
+        );
+        let types = Types::with([team]);
+        let rules = types.named("groupType", "Team").expect("defined");
+        assert_eq!(rules.who(Action::Invite), Who::Managers);
+        assert_eq!(rules.who(Action::Kick), Who::Managers);
+        assert_eq!(types.get(GroupType::Public, None).who(Action::Invite), Who::Members);
+        assert!(types.named("groupType", "team").is_err());
+    }
+}
