@@ -20,8 +20,8 @@ use super::{Bus, Connection, Gate, Hub, Incoming, Lost, Outgoing, Pass, Position
 use crate::metrics::Metrics;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
-    Application, ApplicationKind, ApplicationState, Error, GroupId, LogEntry, Moment, Reason, Role,
-    StreamKey, UserId,
+    Application, ApplicationKind, ApplicationState, Error, GroupId, LogEntry, Moment, NewMember,
+    Reason, Role, StreamKey, UserId,
 };
 use crate::store::events::{Snapshot, SnapshotGroup};
 
@@ -86,7 +86,7 @@ impl Database {
 
     /// Commits that these people are brought in.
     pub(super) fn invite(&self, id: &str, members: &[&str]) -> LogEntry {
-        let members = members.iter().map(|id| user(id)).collect();
+        let members = members.iter().map(|id| NewMember::plain(user(id))).collect();
         self.happen(id, &GroupEvent::Invited { op: user("admin"), members, silent: false })
     }
 

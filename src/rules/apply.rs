@@ -113,15 +113,15 @@ impl Facts {
                         self.change_owner(id, before.as_ref(), group.owner.as_ref());
                     }
                 }
-                if let Some(facts) = self.groups.get_mut(id) {
-                    if let Some(profile) = profile {
-                        facts.profile = Some((**profile).clone());
-                        self.changes.profiles.insert(id.clone());
-                    }
+                if let (Some(profile), Some(facts)) = (profile, self.groups.get_mut(id)) {
+                    facts.profile = Some((**profile).clone());
+                    self.changes.profiles.insert(id.clone());
                 }
             }
             GroupEvent::MembersChanged { changes, .. } => {
-                changes.iter().for_each(|change| self.change_member(id, change));
+                for change in changes {
+                    self.change_member(id, change);
+                }
             }
             GroupEvent::Granted { members, .. } => self.set_role(id, members, Role::Admin),
             GroupEvent::Revoked { members, .. } => self.set_role(id, members, Role::Member),
@@ -156,7 +156,9 @@ impl Facts {
     fn begin_memberships(&mut self, id: &GroupId, event: &GroupEvent, entry: &LogEntry) {
         match event {
             GroupEvent::Created { members, .. } | GroupEvent::Invited { members, .. } => {
-                members.iter().for_each(|new| self.begin_membership(id, new, entry));
+                for new in members {
+                    self.begin_membership(id, new, entry);
+                }
             }
             _ => {
                 for user in &entry.starts {

@@ -157,6 +157,21 @@ pub struct Traits {
     pub visible_to_strangers: bool,
 }
 
+/// What most types have in common.
+const PLAIN: Traits = Traits {
+    join_default: JoinOption::FreeAccess,
+    join_changeable: true,
+    invite_default: InviteOption::FreeAccess,
+    invite_changeable: true,
+    has_admins: true,
+    owner_may_quit: false,
+    counts_towards_limit: true,
+    default_max_members: Some(6_000),
+    highest_max_members: None,
+    asks_invitees: false,
+    visible_to_strangers: true,
+};
+
 /// The traits of a type.
 #[must_use]
 pub const fn traits(group_type: GroupType) -> Traits {
@@ -164,68 +179,29 @@ pub const fn traits(group_type: GroupType) -> Traits {
         GroupType::Work => Traits {
             join_default: JoinOption::DisableApply,
             join_changeable: false,
-            invite_default: InviteOption::FreeAccess,
-            invite_changeable: true,
             has_admins: false,
             owner_may_quit: true,
-            counts_towards_limit: true,
-            default_max_members: Some(6_000),
-            highest_max_members: None,
-            asks_invitees: false,
             visible_to_strangers: false,
+            ..PLAIN
         },
         GroupType::Public => Traits {
             join_default: JoinOption::NeedPermission,
-            join_changeable: true,
             invite_default: InviteOption::DisableInvite,
-            invite_changeable: true,
-            has_admins: true,
-            owner_may_quit: false,
-            counts_towards_limit: true,
-            default_max_members: Some(6_000),
-            highest_max_members: None,
-            asks_invitees: false,
-            visible_to_strangers: true,
+            ..PLAIN
         },
-        GroupType::Meeting => Traits {
-            join_default: JoinOption::FreeAccess,
-            join_changeable: false,
-            invite_default: InviteOption::DisableInvite,
-            invite_changeable: true,
-            has_admins: true,
-            owner_may_quit: false,
-            counts_towards_limit: true,
-            default_max_members: Some(6_000),
-            highest_max_members: None,
-            asks_invitees: false,
-            visible_to_strangers: true,
-        },
+        GroupType::Meeting => {
+            Traits { join_changeable: false, invite_default: InviteOption::DisableInvite, ..PLAIN }
+        }
         GroupType::AVChatRoom => Traits {
-            join_default: JoinOption::FreeAccess,
             join_changeable: false,
             invite_default: InviteOption::DisableInvite,
             invite_changeable: false,
             has_admins: false,
-            owner_may_quit: false,
             counts_towards_limit: false,
             default_max_members: None,
-            highest_max_members: None,
-            asks_invitees: false,
-            visible_to_strangers: true,
+            ..PLAIN
         },
-        GroupType::Community => Traits {
-            join_default: JoinOption::FreeAccess,
-            join_changeable: true,
-            invite_default: InviteOption::FreeAccess,
-            invite_changeable: true,
-            has_admins: true,
-            owner_may_quit: false,
-            counts_towards_limit: true,
-            default_max_members: Some(100_000),
-            highest_max_members: None,
-            asks_invitees: false,
-            visible_to_strangers: true,
-        },
+        GroupType::Community => Traits { default_max_members: Some(100_000), ..PLAIN },
     }
 }
 

@@ -75,8 +75,8 @@ fn change_role(
     role: Role,
 ) -> Result<Option<GroupEvent>, Error> {
     if role == Role::Owner {
-        let rule = "cannot be Owner here: transfer the group instead";
-        return Err(Error::parameter("role", rule));
+        let why = "cannot be Owner here: transfer the group instead";
+        return Err(Error::parameter("role", why));
     }
     if !rules.traits.has_admins && role == Role::Admin {
         let text = format!("a group of type {} has no admins", rules.name);
@@ -103,7 +103,7 @@ fn change(
     let mut change = MemberChange::none(user.clone());
     change.name_card = edit.name_card.clone().filter(|card| *card != member.name_card);
     if let Some(seconds) = edit.mute_seconds {
-        change.mute_until = mute_change(facts.now, member, seconds);
+        note_mute(&mut change, facts.now, member, seconds);
     }
     let fields = &edit.custom_fields;
     (_, change.custom_fields) =
@@ -120,10 +120,12 @@ fn mute_until(now: Moment, seconds: u32) -> Option<Moment> {
     }
 }
 
-/// What a mute changes, if it changes anything: lifting one that is not there does not.
-fn mute_change(now: Moment, member: &Member, seconds: u32) -> Option<Option<Moment>> {
+/// Notes what a mute changes, if it changes anything: lifting one that is not there does not.
+fn note_mute(change: &mut MemberChange, now: Moment, member: &Member, seconds: u32) {
     let until = mute_until(now, seconds);
-    (until != member.muted(now)).then_some(until)
+    if until != member.muted(now) {
+        change.mute_until = Some(until);
+    }
 }
 
 pub(super) fn mute(
@@ -147,20 +149,17 @@ pub(super) fn mute(
                 failed(MemberResult::Failed, MemberReason::RoleTooLow)
             }
             Some(member) => {
-                if let Some(until) = mute_change(facts.now, member, seconds) {
-                    let change = MemberChange {
-                        mute_until: Some(until),
-                        ..MemberChange::none(user.clone())
-                    };
-                    changes.push(change);
-                }
+                let mut change = MemberChange::none(user.clone());
+                note_mute(&mut change, facts.now, member, seconds);
+                changes.extend(Some(change).filter(|change| !change.is_empty()));
                 MemberOutcome::done(user.clone())
             }
         });
     }
-    let event = GroupEvent::MembersChanged { op: caller.user.clone(), changes };
-    let changed =
-        !matches!(&event, GroupEvent::MembersChanged { changes, .. } if changes.is_empty());
-    let steps = if changed { vec![Step::Group(id.clone(), event)] } else { Vec::new() };
+    let mut steps = Vec::new();
+    if !changes.is_empty() {
+        let event = GroupEvent::MembersChanged { op: caller.user.clone(), changes };
+        steps.push(Step::Group(id.clone(), event));
+    }
     Ok(Decision { reply: Reply::Members(outcomes), steps })
 }

@@ -1,6 +1,6 @@
 //! What somebody may do in a group, and why not: the answer of the very functions that decide.
 
-use crate::model::{Error, Group, JoinOption, Moment, Reason, Role, event};
+use crate::model::{Ban, Error, Group, JoinOption, Moment, Reason, Role, event};
 
 use super::matrix::{Action, InvitePath, Standing, Who};
 use super::types::TypeRules;
@@ -25,18 +25,18 @@ pub enum Agreement {
     OfManagers,
 }
 
-/// All permissions of somebody in a group. `banned` is until when he is kept out, if he is.
+/// All permissions of somebody in a group. `ban` is his ban, if he is kept out.
 #[must_use]
 pub fn explain(
     rules: &TypeRules,
     group: &Group,
     standing: Standing,
-    banned: Option<Option<Moment>>,
+    ban: Option<&Ban>,
 ) -> Vec<Permission> {
     let one = |action: &Action| Permission {
         action: *action,
         who: rules.who(*action),
-        verdict: judge(rules, group, standing, banned, *action),
+        verdict: judge(rules, group, standing, ban, *action),
     };
     Action::ALL.iter().filter(|action| **action != Action::NameFirstMembers).map(one).collect()
 }
@@ -45,7 +45,7 @@ fn judge(
     rules: &TypeRules,
     group: &Group,
     standing: Standing,
-    banned: Option<Option<Moment>>,
+    ban: Option<&Ban>,
     action: Action,
 ) -> Result<Agreement, Error> {
     match action {
@@ -53,7 +53,7 @@ fn judge(
             InvitePath::Approval => Agreement::OfManagers,
             InvitePath::Direct | InvitePath::Unconditional => Agreement::Free,
         }),
-        Action::Apply => apply(rules, group, standing, banned),
+        Action::Apply => apply(rules, group, standing, ban),
         Action::Quit => {
             quit(rules, standing)?;
             Ok(Agreement::Free)
@@ -66,13 +66,13 @@ fn apply(
     rules: &TypeRules,
     group: &Group,
     standing: Standing,
-    banned: Option<Option<Moment>>,
+    ban: Option<&Ban>,
 ) -> Result<Agreement, Error> {
     if standing.role.is_some() {
         return Err(Error::new(Reason::AlreadyMember, "the person is a member already"));
     }
-    if let Some(until) = banned {
-        return Err(banned_until(until));
+    if let Some(ban) = ban {
+        return Err(banned_until(ban.until));
     }
     may_apply(rules, group, standing)?;
     let waits = group.join_option == JoinOption::NeedPermission && !standing.administrator;

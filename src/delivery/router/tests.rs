@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Bounds, ConnId, Effect, Origin, Read, Router, Start};
 use crate::model::event::GroupEvent;
-use crate::model::{GroupId, LogEntry, Moment, StreamKey, UserId};
+use crate::model::{GroupId, LogEntry, Moment, NewMember, StreamKey, UserId};
 
 const ALICE: ConnId = ConnId(1);
 const BOB: ConnId = ConnId(2);
@@ -22,7 +22,7 @@ fn entry(seq: i64, event: &GroupEvent) -> Arc<LogEntry> {
 }
 
 fn invite(seq: i64, who: &str) -> Arc<LogEntry> {
-    let members = vec![user(who)];
+    let members = vec![NewMember::plain(user(who))];
     entry(seq, &GroupEvent::Invited { op: user("op"), members, silent: false })
 }
 

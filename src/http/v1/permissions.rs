@@ -36,9 +36,9 @@ pub async fn get_permissions(
     }
     let role = if own { found.role } else { view(&app, &group, &user).await?.role };
     let administrator = if own { asked.caller.administrator } else { app.auth.is_admin(&user) };
-    let banned = app.store.ban(&group, &user).await?.map(|ban| ban.ban.until);
+    let ban = app.store.ban(&group, &user).await?.map(|found| found.ban);
     let standing = Standing { administrator, role };
-    let list = explain(&rules, &found.group, standing, banned);
+    let list = explain(&rules, &found.group, standing, ban.as_ref());
     Ok(ok(json!({
         "groupID": found.group.id,
         "groupType": rules.name,

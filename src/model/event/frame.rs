@@ -62,7 +62,7 @@ struct Named<'a> {
     name_card: Option<&'a str>,
     /// `null` when a mute was lifted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mute_until: Option<Option<String>>,
+    mute_until: Option<serde_json::Value>,
     /// `null` for a field that went.
     #[serde(skip_serializing_if = "Option::is_none")]
     custom_fields: Option<&'a FieldChanges>,
@@ -133,7 +133,7 @@ fn all_new(members: &[NewMember]) -> Vec<Named<'_>> {
 fn changed(change: &MemberChange) -> Named<'_> {
     Named {
         name_card: change.name_card.as_deref(),
-        mute_until: change.mute_until.map(|until| until.map(show_moment)),
+        mute_until: change.mute_until.map(|until| until.map(show_moment).into()),
         custom_fields: (!change.custom_fields.is_empty()).then_some(&change.custom_fields),
         ..named(&change.user)
     }

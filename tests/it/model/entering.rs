@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use muster::model::command::CreateGroup;
 use muster::model::{
     ApplicationKind, Caller, EventKind, GroupId, GroupType, InviteConsent, InviteOption,
-    JoinOption, MemberOutcome, MemberReason, MemberResult, Reason, Reply, Role, UserId,
+    JoinOption, MemberOutcome, MemberReason, MemberResult, NewMember, Reason, Reply, Role, UserId,
 };
 
 use super::laws::{Answer, at_least};
@@ -269,13 +269,13 @@ impl World {
         }
         let path = if caller.administrator { Path::Unconditional } else { Path::Direct };
         let mut sorted = Sorted::default();
-        for (user, _) in &create.members {
+        for NewMember { user, .. } in &create.members {
             self.sort(&mut sorted, &room, path, user);
         }
         if !room.has_room(sorted.joining.len() + sorted.asked.len()) {
             return Err(Reason::GroupFull);
         }
-        for (user, role) in &create.members {
+        for NewMember { user, role, .. } in &create.members {
             if sorted.joining.contains(user) {
                 room.members.insert(user.clone(), *role);
             }
@@ -311,7 +311,7 @@ impl World {
             self.check_batch(create.members.len())?;
         }
         let names_admins =
-            create.members.iter().any(|(_, role)| at_least(Some(*role), Role::Admin).is_ok());
+            create.members.iter().any(|one| at_least(Some(one.role), Role::Admin).is_ok());
         if create.group_type == GroupType::Work && names_admins {
             return Err(Reason::InvalidParameter);
         }

@@ -51,6 +51,7 @@ impl World {
             Operation::Release { group } => Ok(self.release(group)),
             Operation::PutUser { user, edit } => self.put_user(caller, user, edit),
             Operation::ImportUsers { users } => self.import(caller, users),
+            _ => unreachable!("no script makes this up"),
         }
     }
 

@@ -3,8 +3,8 @@
 
 use muster::model::command::{CreateGroup, GroupEdit, UserEdit};
 use muster::model::{
-    ApplicationId, Caller, Command, GroupId, GroupType, InviteConsent, InviteOption, JoinOption,
-    Operation, Role, UserId,
+    ApplicationId, Caller, Command, CustomFields, GroupId, GroupType, InviteConsent, InviteOption,
+    JoinOption, NewMember, Operation, Role, UserId,
 };
 use proptest::sample::Index;
 
@@ -326,6 +326,7 @@ impl Op {
         let operation = Operation::CreateGroup(Box::new(CreateGroup {
             group: group_id(*group),
             group_type: *group_type,
+            own_type: None,
             name: "name 0".to_owned(),
             introduction: String::new(),
             notification: String::new(),
@@ -334,8 +335,13 @@ impl Op {
             join_option: *join,
             invite_option: *invite,
             max_members: *cap,
-            members: named.iter().map(|user| (user.clone(), role(user))).collect(),
+            members: named
+                .iter()
+                .map(|user| NewMember::with_role(user.clone(), role(user)))
+                .collect(),
+            custom_fields: CustomFields::new(),
             lenient: false,
+            imported: None,
         }));
         Some((by, operation))
     }

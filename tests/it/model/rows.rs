@@ -8,7 +8,7 @@ use muster::model::{
     Application, ApplicationId, Ban, Command, Group, GroupId, InviteConsent, Limits, Member,
     Moment, Profile, User, UserId,
 };
-use muster::rules::{self, Facts, GroupFacts, Needs, Rows};
+use muster::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook, Types};
 
 use super::checks::Replay;
 use super::world::World;
@@ -28,7 +28,8 @@ pub(super) struct Tables {
 impl Tables {
     /// What a batch needs of its groups.
     pub(super) fn facts(&self, batch: &[Command], now: Moment, limits: &Arc<Limits>) -> Facts {
-        let mut facts = Facts::new(now, limits.clone());
+        let rulebook = Rulebook { limits: limits.clone(), types: Arc::new(Types::builtin()) };
+        let mut facts = Facts::new(now, &rulebook);
         for command in batch {
             let Some(id) = command.operation.group() else { continue };
             let group = self.groups.get(id);

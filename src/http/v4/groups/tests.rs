@@ -63,6 +63,7 @@ fn everything_is_read() {
     let expected = CreateGroup {
         group: GroupId::from_stored("MyFirstGroup"),
         group_type: GroupType::Work,
+        own_type: None,
         name: "TestGroup".to_owned(),
         introduction: "This is\na group".to_owned(),
         notification: "Welcome!".to_owned(),
@@ -72,10 +73,12 @@ fn everything_is_read() {
         invite_option: Some(InviteOption::DisableInvite),
         max_members: Some(500),
         members: vec![
-            (UserId::from_stored("bob"), Role::Admin),
-            (UserId::from_stored("peter"), Role::Member),
+            NewMember::with_role(UserId::from_stored("bob"), Role::Admin),
+            NewMember::plain(UserId::from_stored("peter")),
         ],
+        custom_fields: CustomFields::new(),
         lenient: true,
+        imported: None,
     };
     assert_eq!(create, expected);
 }

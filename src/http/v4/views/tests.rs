@@ -1,7 +1,7 @@
 //! What is shown, with and without filters.
 
 use super::*;
-use crate::model::{Group, GroupId, InviteOption, JoinOption, Profile, Role, UserId};
+use crate::model::{CustomFields, Group, GroupId, InviteOption, JoinOption, Profile, Role, UserId};
 
 fn moment(seconds: i64) -> Moment {
     Moment::from_timestamp(seconds, 5).unwrap()
@@ -12,10 +12,12 @@ fn group_view(group_type: GroupType) -> GroupView {
         group: Group {
             id: GroupId::from_stored("g1"),
             group_type,
+            own_type: None,
             owner: Some(UserId::from_stored("leckie")),
             join_option: JoinOption::NeedPermission,
             invite_option: InviteOption::DisableInvite,
             max_members: Some(200),
+            mute_all: false,
             member_count: 2,
             pending_count: 0,
             seq: 7,
@@ -27,6 +29,7 @@ fn group_view(group_type: GroupType) -> GroupView {
             introduction: "intro".to_owned(),
             notification: "notice".to_owned(),
             face_url: "http://face".to_owned(),
+            custom_fields: CustomFields::new(),
         },
         changed_at: moment(2_000),
         role: None,
@@ -42,6 +45,7 @@ fn member_view() -> MemberView {
         joined_seq: 4,
         name_card: "Bobby".to_owned(),
         mute_until: Some(moment(5_000)),
+        custom_fields: CustomFields::new(),
     }
 }
 
