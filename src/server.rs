@@ -28,7 +28,7 @@ use crate::engine::{self, Engine, Outbox};
 use crate::http::{self, App, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;
-use crate::rules::Rulebook;
+use crate::rules::{Rulebook, TypeRules, Types};
 use crate::store::{Place, Store};
 use crate::upkeep::Upkeep;
 
@@ -66,6 +66,7 @@ impl Server {
         let auth = Arc::new(authenticator(&config, &key)?);
         let store = Store::connect(&place, config.readers).await?;
         store.migrate().await.context("migrating the database")?;
+        check_types(&store, &config.types).await?;
 
         let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
         let (faces, tasks) = (TaskTracker::new(), TaskTracker::new());
@@ -195,6 +196,28 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
         database: embedded.database().to_owned(),
     };
     Ok((Some(embedded), place))
+}
+
+/// Groups of a type that the settings no longer define would be judged by other rules than their owners
+/// chose: such a server does not start.
+async fn check_types(store: &Store, types: &Types) -> anyhow::Result<()> {
+    for (name, base, groups) in store.own_types().await? {
+        let known = |rules: &&TypeRules| rules.own && *rules.name == *name;
+        let base = base.word();
+        match types.all().iter().find(known) {
+            None => anyhow::bail!(
+                "{groups} groups are of type {name}, based on {base}, which the settings do not \
+                 define: add [types.{name}] to the settings file"
+            ),
+            Some(rules) if rules.base.word() != base => anyhow::bail!(
+                "{groups} groups of type {name} were made when it was based on {base}; the settings \
+                 base it on {}",
+                rules.base.word()
+            ),
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn announce(config: &Config, address: SocketAddr, ops: SocketAddr, embedded: Option<&Embedded>) {

@@ -59,7 +59,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         provider: provider?,
         admins: admins?,
         limits: limits?,
-        types: Types::builtin(),
+        types: Types::with(values.types().iter().cloned()),
         rate_per_user: rate_per_user?,
         cors_origins: cors_origins?,
         sockets_per_user: sockets_per_user?,

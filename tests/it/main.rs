@@ -17,6 +17,7 @@ mod groups;
 mod idempotency;
 mod invite;
 mod matrix;
+mod members;
 mod model;
 mod ops;
 mod races;

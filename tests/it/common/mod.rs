@@ -78,6 +78,22 @@ pub(crate) fn jwt_of(user: &str, seconds: u32) -> String {
     jwt::sign_hs256(&SecretKey::new(KEY), &user, Utc::now(), seconds).expect("a JWT")
 }
 
+/// The settings of a server with a settings file of this text.
+fn config_of(database: &str, text: &str) -> Config {
+    let file = process::Directory::new("settings");
+    std::fs::create_dir_all(file.path()).expect("a directory");
+    let path = file.path().join("muster.toml");
+    std::fs::write(&path, text).expect("a file");
+    let pairs = [
+        ("MUSTER_LISTEN", "127.0.0.1:0"),
+        ("MUSTER_OPS_LISTEN", "127.0.0.1:0"),
+        ("DATABASE_URL", database),
+        ("MUSTER_SECRET_KEY", KEY),
+        ("MUSTER_LANES", "2"),
+    ];
+    Config::for_tests_with_file(path, pairs).expect("settings of a test")
+}
+
 #[expect(clippy::unused_self, reason = "a token is a server's, also where all have one key")]
 impl Server {
     /// A server with the default settings.
@@ -103,7 +119,26 @@ impl Server {
         ];
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         pairs.extend_from_slice(settings);
-        let config = Config::for_tests(pairs).expect("settings of a test");
+        Self::of(database, Config::for_tests(pairs).expect("settings of a test")).await
+    }
+
+    /// A server with a settings file of this text.
+    pub(crate) async fn with_file(database: &str, text: &str) -> Self {
+        Self::of(database, config_of(database, text)).await
+    }
+
+    /// Why a server with a settings file of this text does not start.
+    pub(crate) async fn start_error(database: &str, text: &str) -> String {
+        match muster::server::Server::start(config_of(database, text)).await {
+            Err(error) => format!("{error:#}"),
+            Ok(server) => {
+                server.stop().await.expect("a stop");
+                panic!("it started")
+            }
+        }
+    }
+
+    async fn of(database: &str, config: Config) -> Self {
         let inner = muster::server::Server::start(config).await.expect("a server");
         Self {
             http: reqwest::Client::new(),
@@ -175,7 +210,13 @@ impl Server {
         Answer { status, headers, body }
     }
 
-    async fn call(&self, method: Method, user: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        user: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let bearer = format!("Bearer {}", self.token(user));
         let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
         self.send(method, path, &[("authorization", &bearer)], body).await
