@@ -6,11 +6,14 @@ use serde_json::Value;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::Raw;
+use super::groups::{standing, view};
 use super::members::message;
 use super::reply::{Answer, cut, of_engine, ok, page};
 use crate::http::App;
 use crate::model::event::ApplicationFrame;
-use crate::model::{ApplicationId, Error, Operation, Reason};
+use crate::model::{Application, ApplicationId, Caller, Error, GroupId, Operation, Reason};
+use crate::rules::decide::may_decide;
+use crate::rules::matrix::Action;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,9 +21,10 @@ struct Decision {
     message: Option<String>,
 }
 
-/// `GET /v1/applications`
+/// `GET /v1/applications`: what the caller may decide and what he asked for; with `groupID` all of a group,
+/// for those who decide them.
 pub async fn list_applications(State(app): State<App>, asked: Asked, query: Query) -> Answer {
-    let query = query.only(&["limit", "next"], &[])?;
+    let query = query.only(&["groupID", "limit", "next"], &[])?;
     let limit = query.limit()?;
     let after = query
         .get("next")
@@ -28,7 +32,10 @@ pub async fn list_applications(State(app): State<App>, asked: Asked, query: Quer
             ApplicationId::try_parse(text).map_err(|_| Error::parameter("next", "is not a UUID"))
         })
         .transpose()?;
-    let mut found = app.store.applications_for(&asked.caller.user, after, limit + 1).await?;
+    let mut found = match query.get("groupID") {
+        None => app.store.applications_for(&asked.caller.user, after, limit + 1).await?,
+        Some(text) => of_group(&app, &asked.caller, text, after, limit + 1).await?,
+    };
     let next = cut(&mut found, limit).map(|(last, _)| last.id.to_string());
     let lines: Result<Vec<Value>, _> = found
         .iter()
@@ -36,6 +43,26 @@ pub async fn list_applications(State(app): State<App>, asked: Asked, query: Quer
         .collect();
     let lines = Value::Array(lines.map_err(Error::internal)?);
     Ok(ok(page("applicationList", lines, next)))
+}
+
+/// The open applications of a group, each with whether the caller may decide it.
+async fn of_group(
+    app: &App,
+    caller: &Caller,
+    group: &str,
+    after: Option<ApplicationId>,
+    limit: i64,
+) -> Result<Vec<(Application, bool)>, Error> {
+    let group = GroupId::parse(group, "groupID")?;
+    let view = view(app, &group, &caller.user).await?;
+    let rules = app.types.of(&view.group);
+    let standing = standing(caller, &view);
+    rules.permit(Action::Decide, standing)?;
+    let found = app.store.applications_of(&group, after, limit).await?;
+    let decides = |one: &Application| {
+        may_decide(&rules, one.kind, one.subject == caller.user, standing).is_ok()
+    };
+    Ok(found.into_iter().map(|one| (decides(&one), one)).map(|(may, one)| (one, may)).collect())
 }
 
 /// `POST /v1/applications/{applicationID}/accept`

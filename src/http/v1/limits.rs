@@ -1,13 +1,15 @@
 //! The limits in force, and where each comes from.
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Query};
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
-use crate::model::{id, text};
+use crate::model::{fields, id, text};
+use crate::rules::TypeRules;
+use crate::rules::matrix::Action;
 
 /// `GET /v1/limits`
 pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answer {
@@ -31,8 +33,41 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "introductionBytes": fixed(text::INTRODUCTION_BYTES),
         "notificationBytes": fixed(text::NOTIFICATION_BYTES),
         "faceUrlBytes": fixed(text::FACE_URL_BYTES),
+        "nameCardBytes": fixed(text::NAME_CARD_BYTES),
+        "customFieldKeyBytes": fixed(fields::KEY_BYTES),
+        "customFieldsOfGroup": fixed(fields::OF_GROUP.keys),
+        "customFieldsOfMember": fixed(fields::OF_MEMBER.keys),
+        "customFieldValueBytesOfGroup": fixed(fields::OF_GROUP.value_bytes),
+        "customFieldValueBytesOfMember": fixed(fields::OF_MEMBER.value_bytes),
         "messageBytes": fixed(text::MESSAGE_BYTES),
         "nickNameBytes": fixed(text::NICK_NAME_BYTES),
         "bodyBytes": fixed(BODY_BYTES),
+        "groupTypes": app.types.all().iter().map(of_type).collect::<Map<String, Value>>(),
     })))
+}
+
+/// What holds in groups of a type.
+fn of_type(rules: &TypeRules) -> (String, Value) {
+    let traits = rules.traits;
+    let permissions: Map<String, Value> = Action::ALL
+        .iter()
+        .map(|action| (action.word().to_owned(), json!(rules.who(*action).word())))
+        .collect();
+    let shown = json!({
+        "basedOn": rules.own.then(|| rules.base.word()),
+        "joinOption": { "default": traits.join_default.word(), "fixed": !traits.join_changeable },
+        "inviteOption": {
+            "default": traits.invite_default.word(), "fixed": !traits.invite_changeable
+        },
+        "maxMemberCount": {
+            "default": traits.default_max_members, "highest": traits.highest_max_members
+        },
+        "countsTowardsGroupsPerUser": traits.counts_towards_limit,
+        "asksInvitees": traits.asks_invitees,
+        "hasAdmins": traits.has_admins,
+        "ownerMayQuit": traits.owner_may_quit,
+        "visibleToStrangers": traits.visible_to_strangers,
+        "permissions": permissions,
+    });
+    (rules.name.to_string(), shown)
 }
