@@ -53,3 +53,10 @@ create table revocations (
     changed_at timestamptz not null
 );
 create index revocations_by_change on revocations (changed_at);
+
+-- What was true of each type of an operator's own when groups of it were made: counters rest on it.
+create table own_types (
+    name text collate "C" primary key,
+    group_type smallint not null,
+    counts_towards_limit boolean not null
+);

@@ -28,7 +28,8 @@ use crate::engine::{self, Engine, Outbox};
 use crate::http::{self, App, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;
-use crate::rules::{Rulebook, TypeRules, Types};
+use crate::rules::{Rulebook, Types};
+use crate::store::types::OwnType;
 use crate::store::{Place, Store};
 use crate::upkeep::Upkeep;
 
@@ -198,24 +199,38 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
     Ok((Some(embedded), place))
 }
 
-/// Groups of a type that the settings no longer define would be judged by other rules than their owners
-/// chose: such a server does not start.
+/// Groups of a type that the settings no longer define, or define on other grounds, would be judged by other
+/// rules than they were made under, and the counters of their members would be wrong: such a server does
+/// not start.
 async fn check_types(store: &Store, types: &Types) -> anyhow::Result<()> {
-    for (name, base, groups) in store.own_types().await? {
-        let known = |rules: &&TypeRules| rules.own && *rules.name == *name;
-        let base = base.word();
-        match types.all().iter().find(known) {
-            None => anyhow::bail!(
+    let own = || types.all().iter().filter(|rules| rules.own);
+    for noted in store.own_types().await?.iter().filter(|noted| noted.groups > 0) {
+        let OwnType { name, groups, .. } = noted;
+        let base = noted.base.word();
+        let Some(rules) = own().find(|rules| *rules.name == **name) else {
+            anyhow::bail!(
                 "{groups} groups are of type {name}, based on {base}, which the settings do not \
                  define: add [types.{name}] to the settings file"
-            ),
-            Some(rules) if rules.base.word() != base => anyhow::bail!(
+            );
+        };
+        if rules.base != noted.base {
+            anyhow::bail!(
                 "{groups} groups of type {name} were made when it was based on {base}; the settings \
                  base it on {}",
                 rules.base.word()
-            ),
-            Some(_) => {}
+            );
         }
+        if rules.traits.counts_towards_limit != noted.counts {
+            anyhow::bail!(
+                "{groups} groups of type {name} were made when its counts_towards_limit was {}; it \
+                 cannot change while there are any",
+                noted.counts
+            );
+        }
+    }
+    for rules in own() {
+        let counts = rules.traits.counts_towards_limit;
+        store.note_own_type(&rules.name, rules.base, counts).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Reading groups.
 
-use crate::model::{Error, Group, GroupId, GroupType, Moment, Profile, Role, UserId};
+use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
 
 use super::locks::GroupRow;
 use super::{Store, fields, unavailable, unknown_code};
@@ -82,29 +82,6 @@ impl TryFrom<ViewRow> for GroupView {
 }
 
 impl Store {
-    /// The types of an operator's own that groups have, each with the type it was based on and how many
-    /// groups have it.
-    ///
-    /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn own_types(&self) -> Result<Vec<(String, GroupType, i64)>, Error> {
-        let rows = sqlx::query!(
-            r#"select own_type as "own_type!", group_type, count(*) as "groups!" from groups
-                where own_type is not null and dismissed_at is null
-                group by own_type, group_type order by own_type, group_type"#
-        )
-        .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        rows.into_iter()
-            .map(|row| {
-                let base = GroupType::from_code(row.group_type)
-                    .ok_or_else(|| unavailable(&unknown_code("group type", row.group_type)))?;
-                Ok((row.own_type, base, row.groups))
-            })
-            .collect()
-    }
-
     /// Groups that exist, as this person sees them. Absent and dismissed ones are left out.
     ///
     /// # Errors

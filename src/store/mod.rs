@@ -13,6 +13,7 @@ mod fields;
 pub mod groups;
 pub mod locks;
 pub mod members;
+pub mod types;
 pub mod upkeep;
 pub mod users;
 pub mod write;

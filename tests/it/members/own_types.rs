@@ -127,6 +127,10 @@ async fn a_server_does_not_start_without_a_type_that_groups_have() {
     for (text, part) in [
         ("", "1 groups are of type Team, based on Public, which the settings do not define"),
         ("[types.Team]\nbased_on = \"Work\"\n", "were made when it was based on Public"),
+        (
+            "[types.Team]\nbased_on = \"Public\"\ncounts_towards_limit = false\n",
+            "were made when its counts_towards_limit was true",
+        ),
     ] {
         let error = Server::start_error(&database, text).await;
         assert!(error.contains(part), "{error}");
