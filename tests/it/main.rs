@@ -18,6 +18,7 @@ mod idempotency;
 mod invite;
 mod matrix;
 mod model;
+mod openapi;
 mod ops;
 mod races;
 mod settings;

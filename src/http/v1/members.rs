@@ -3,27 +3,29 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::{Raw, user_list, word};
 use super::groups::{standing, view};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::{Error, Operation, Reason, Role, UserId, text};
 use crate::rules::matrix::{Action, permit};
 use crate::store::members::{MemberFilter, MemberView};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Join {
     message: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Kick {
     user_list: Vec<String>,
@@ -38,7 +40,21 @@ pub(super) fn message(field: &str, text: Option<String>) -> Result<String, Error
     Ok(text)
 }
 
-/// `POST /v1/groups/{groupID}/join`
+/// Join a group.
+///
+/// As the group's `joinOption` says: at once, or as an application to owner and admins. Whoever is invited and has
+/// not answered yet enters with this, too. SDK: `joinGroup`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/join", tag = "Members",
+    params(("groupID" = String, Path, example = "club")),
+    request_body(content = Join, example = json!({ "message": "Bob from next door" })),
+    responses((status = 200, description = "A member now, or waiting.", body = shapes::Joining,
+        example = json!({ "status": "pending" }))),
+    extensions(("x-refuses" = json!(refuses![
+        NotAllowedForType, ApplyDisabled, Banned, NotAMember, RoleTooLow, InviteDisabled,
+        UnknownAccount, AccountDeleted, AlreadyMember, GroupFull, GroupLimitReached, TooManyPending,
+    ])))
+)]
 pub async fn join_group(
     State(app): State<App>,
     asked: Asked,
@@ -52,7 +68,15 @@ pub async fn join_group(
     of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
 }
 
-/// `POST /v1/groups/{groupID}/quit`
+/// Leave a group.
+///
+/// The owner leaves only a Work group, which is then without. SDK: `quitGroup`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/quit", tag = "Members",
+    request_body(content = Nothing, example = json!({})),
+    responses((status = 200, description = "Left.")),
+    extensions(("x-refuses" = json!(refuses![NotAMember, OwnerMayNotQuit])))
+)]
 pub async fn quit_group(
     State(app): State<App>,
     asked: Asked,
@@ -66,7 +90,22 @@ pub async fn quit_group(
     of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
 }
 
-/// `POST /v1/groups/{groupID}/kick`
+/// Remove people from a group.
+///
+/// Owner and admins, who remove only those below them; in a Work group the owner. With `banSeconds` the removed may
+/// not come back for so long. Results as of an invitation: `0` failed (`is_owner`, `role_too_low`), `1` removed,
+/// `2` not a member. SDK: `kickGroupMember`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/kick", tag = "Members",
+    request_body(content = Kick, example = json!({
+        "userList": ["dave"], "reason": "Changed teams", "banSeconds": 3600
+    })),
+    responses((status = 200, description = "What became of each.", body = Vec<shapes::MemberResult>,
+        example = json!([{ "memberID": "dave", "result": 1 }]))),
+    extensions(("x-refuses" = json!(refuses![
+        MissingField, InvalidUserId, TooManyInCall, NotAMember, RoleTooLow, NotAllowedForType,
+    ])))
+)]
 pub async fn kick_members(
     State(app): State<App>,
     asked: Asked,
@@ -96,7 +135,24 @@ fn ban_seconds(seconds: i64) -> Result<u32, Error> {
     }
 }
 
-/// `GET /v1/groups/{groupID}/members`
+/// List members.
+///
+/// Sorted by id; all, those of one role, or given ones. For members and app administrators. SDK:
+/// `getGroupMemberList`, `getGroupMembersInfo`.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/members", tag = "Members",
+    params(
+        ("role" = Option<String>, Query), ("userID" = Option<Vec<String>>, Query),
+        ("limit" = Option<i64>, Query), ("next" = Option<String>, Query)
+    ),
+    responses((status = 200, description = "A page of members.", body = shapes::MemberPage,
+        example = json!({ "memberList": [
+            { "userID": "alice", "role": "Owner", "joinTime": "2026-01-01T12:00:00.000Z" },
+            { "userID": "bob", "role": "Member", "joinTime": "2026-01-01T12:00:01.000Z" },
+            { "userID": "dave", "role": "Member", "joinTime": "2026-01-01T12:00:00.000Z" }
+        ], "seq": 2 }))),
+    extensions(("x-refuses" = json!(refuses![InvalidUserId, NotAMember])))
+)]
 pub async fn list_members(
     State(app): State<App>,
     asked: Asked,
