@@ -76,15 +76,18 @@ function colour(text) {
 }
 
 /** JSON that stays on one line where it is short. */
-function show(value, indent = "") {
-  const flat = JSON.stringify(value, null, 1)?.replace(/\n\s*/g, " ") ?? "null";
-  if (value === null || typeof value !== "object" || flat.length + indent.length < 56) return flat;
-  const deeper = `${indent}  `;
+function show(value, indent = "", before = 0) {
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
   const list = Array.isArray(value);
-  const lines = list
-    ? value.map((item) => deeper + show(item, deeper))
-    : Object.entries(value).map(([key, item]) => `${deeper}${JSON.stringify(key)}: ${show(item, deeper)}`);
-  return `${list ? "[" : "{"}\n${lines.join(",\n")}\n${indent}${list ? "]" : "}"}`;
+  const [open, close] = list ? "[]" : "{}";
+  const deeper = `${indent}  `;
+  const parts = (inner) => Object.entries(value).map(([key, item]) => {
+    const name = list ? "" : `${JSON.stringify(key)}: `;
+    return name + show(item, inner, name.length);
+  });
+  const flat = open + parts(indent).join(", ") + close;
+  if (!flat.includes("\n") && indent.length + before + flat.length < 50) return flat;
+  return `${open}\n${parts(deeper).map((part) => deeper + part).join(",\n")}\n${indent}${close}`;
 }
 
 /** What a value can be, in a few words. */
@@ -111,25 +114,29 @@ function bounds(schema) {
   return found.join(", ");
 }
 
-/** One line of a field, and lines for what is inside it. */
-function field(name, schema, required, depth) {
+/** One line of a field with a mark (`required` of what is sent, `not always` of what comes back), and lines
+ * for what is inside it. */
+function field(name, schema, mark, depth, answer = false) {
   const whole = resolve(schema);
   const words = whole.enum?.map((word, index) => [index ? " " : "", h("code", { class: "word" }, String(word))]);
   const row = h("div", { class: `field depth${Math.min(depth, 3)}` },
     h("div", { class: "what" }, h("code", { class: "fieldname" }, name), " ",
       h("span", { class: "kind" }, kind(whole), bounds(whole) ? `, ${bounds(whole)}` : ""),
-      required ? h("span", { class: "required" }, "required") : ""),
-    h("div", { class: "meaning" }, inline(whole.description ?? ""), words ? h("div", {}, words) : ""));
-  return [row, inside(whole, depth + 1)];
+      mark ? h("span", { class: answer ? "seldom" : "required" }, mark) : ""),
+    h("div", { class: "meaning" }, inline((whole.description ?? "").replace(/ ?At most \d+ bytes of UTF-8\./, "")), words ? h("div", {}, words) : ""));
+  return [row, inside(whole, depth + 1, answer)];
 }
 
 /** The fields of an object, or of the objects in a list. */
-function inside(schema, depth) {
+function inside(schema, depth, answer = false) {
   const whole = resolve(schema);
   const object = whole.type === "array" ? resolve(whole.items) : whole;
   if (depth > 3) return [];
-  return Object.entries(object.properties ?? {}).map(([name, inner]) =>
-    field(name, inner, object.required?.includes(name), depth));
+  return Object.entries(object.properties ?? {}).map(([name, inner]) => {
+    const required = object.required?.includes(name);
+    const mark = answer ? !required && "not always" : required && "required";
+    return field(name, inner, mark, depth, answer);
+  });
 }
 
 function part(title, ...content) {
@@ -146,7 +153,7 @@ function curl(path, method, operation) {
   const body = operation.requestBody?.content["application/json"].example;
   const lines = [`curl ${method === "get" || (method === "post" && body) ? "" : `-X ${method.toUpperCase()} `}${url}`];
   if (!open) lines.push(`  -H "Authorization: Bearer $TOKEN"`);
-  if (body) lines.push(`  -d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`);
+  if (body) lines.push(`  -d '${show(body, "  ", 4).replaceAll("'", "'\\''")}'`);
   return lines.join(" \\\n");
 }
 
@@ -168,11 +175,11 @@ function table(rows) {
 function answer(status, response) {
   const media = response.content?.["application/json"];
   const data = media?.schema.properties?.data;
-  const fields = data ? inside(data, 0) : [];
+  const fields = data ? inside(data, 0, true) : [];
   const empty = data?.type === "null" ? h("p", {}, h("code", {}, "data"), " is null.") : "";
   const list = data?.type === "array" ? h("p", {}, h("code", {}, "data"), " is a list, of:") : "";
   return part(`Answer ${status}`, h("p", {}, inline(response.description)), empty, list,
-    h("div", { class: "fields" }, fields));
+    fields.length ? h("div", { class: "fields" }, fields) : "");
 }
 
 function article({ path, method, operation }) {
@@ -185,7 +192,7 @@ function article({ path, method, operation }) {
   const places = { path: "in the path", query: "in the query", header: "header" };
   const grouped = Object.entries(places).flatMap(([place, where]) =>
     parameters.filter((one) => one.in === place).map((one) =>
-      field(one.name, { ...one.schema, description: `${one.description} (${where})` }, one.required, 0)));
+      field(one.name, { ...one.schema, description: `${one.description} (${where})` }, one.required && "required", 0)));
   const bodyTitle = operation.requestBody?.required ? "Body" : "Body, may be empty";
   return h("article", { id: operation.operationId },
     h("div", { class: "say" },

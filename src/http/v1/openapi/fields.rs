@@ -215,7 +215,7 @@ fn restrict(schema: &mut Value, bound: &Bound, text: &mut String) {
         Id(most) => {
             schema["minLength"] = json!(1);
             schema["maxLength"] = json!(most);
-            text.push_str(" Printable ASCII, but not `.` or `..`.");
+            text.push_str(" Printable ASCII; neither one dot nor two.");
         }
         Range(least, most) => {
             schema["minimum"] = json!(least);

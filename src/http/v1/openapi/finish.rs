@@ -1,6 +1,6 @@
 //! From what the routes say of themselves to the whole document: what all have in common is added here.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{errors, fields};
 use crate::http::BODY_BYTES;
@@ -46,6 +46,7 @@ pub(super) fn finish(mut document: Value) -> Value {
     let mut paths = document["paths"].take();
     let mut own = Vec::new();
     for (path, item) in paths.as_object_mut().into_iter().flatten() {
+        *item = in_order(item);
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             own.extend(finish_operation(path, method, operation, &schemas));
         }
@@ -77,6 +78,15 @@ pub(super) fn finish(mut document: Value) -> Value {
             "schemas": schemas,
         },
     })
+}
+
+/// The operations of a path, in the order in which people read them.
+fn in_order(item: &mut Value) -> Value {
+    ["get", "post", "put", "patch", "delete"]
+        .iter()
+        .filter_map(|method| Some(((*method).to_owned(), item.get_mut(*method)?.take())))
+        .collect::<Map<String, Value>>()
+        .into()
 }
 
 /// Describes the fields of a schema, and of what is written into it.
