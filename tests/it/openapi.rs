@@ -160,3 +160,27 @@ async fn the_document_is_given_to_everybody_as_it_is_committed() {
     assert_eq!(answer.body, *DOCUMENT);
     server.stop().await;
 }
+
+/// The judge of answers sees what it should: otherwise every answer would be as documented.
+#[test]
+fn an_answer_that_is_not_as_documented_is_found() {
+    type Spoil = fn(&mut Value);
+    let schema = &DOCUMENT["components"]["schemas"]["MemberPage"];
+    let (_, media) = success(&DOCUMENT["paths"]["/v1/groups/{groupID}/members"]["get"]);
+    let good = &media["example"]["data"];
+    assert_eq!(faults(schema, good), [""; 0]);
+    let spoilt: [(&str, Spoil); 7] = [
+        ("nobody documented", |page| page["memberList"][1]["age"] = 7.into()),
+        ("required", |page| drop(page.as_object_mut().map(|page| page.remove("seq")))),
+        ("type", |page| page["seq"] = "2".into()),
+        ("enum", |page| page["memberList"][0]["role"] = "Boss".into()),
+        ("format", |page| page["memberList"][0]["joinTime"] = "yesterday".into()),
+        ("minLength", |page| page["memberList"][0]["userID"] = "".into()),
+        ("minimum", |page| page["seq"] = (-1).into()),
+    ];
+    for (what, spoil) in spoilt {
+        let mut page = good.clone();
+        spoil(&mut page);
+        assert_eq!(faults(schema, &page).len(), 1, "{what}: {page}");
+    }
+}

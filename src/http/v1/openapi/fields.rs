@@ -227,6 +227,10 @@ fn restrict(schema: &mut Value, bound: &Bound, text: &mut String) {
         Items(least, most) => {
             schema["minItems"] = json!(least);
             schema["maxItems"] = json!(most);
+            // A list of texts is one of users' ids.
+            if schema["items"]["type"] == "string" {
+                restrict(&mut schema["items"], &USER, &mut String::new());
+            }
         }
         Time => schema["format"] = json!("date-time"),
         Uuid => schema["format"] = json!("uuid"),
