@@ -19,6 +19,7 @@ mod invite;
 mod matrix;
 mod members;
 mod model;
+mod openapi;
 mod ops;
 mod races;
 mod settings;

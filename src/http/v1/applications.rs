@@ -3,11 +3,13 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::Raw;
 use super::groups::{standing, view};
 use super::members::message;
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page};
 use crate::http::App;
 use crate::model::event::ApplicationFrame;
@@ -15,14 +17,29 @@ use crate::model::{Application, ApplicationId, Caller, Error, GroupId, Operation
 use crate::rules::decide::may_decide;
 use crate::rules::matrix::Action;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Decision {
     message: Option<String>,
 }
 
-/// `GET /v1/applications`: what the caller may decide and what he asked for; with `groupID` all of a group,
-/// for those who decide them.
+/// Open applications.
+///
+/// What the caller may decide, as an invited person or as owner or admin of a group, and what he asked for himself. With
+/// `groupID` all of that group, for those who decide them.
+#[utoipa::path(
+    get, path = "/applications", tag = "Applications",
+    params(
+        ("groupID" = Option<String>, Query), ("limit" = Option<i64>, Query), ("next" = Option<String>, Query)
+    ),
+    responses((status = 200, description = "A page of applications.", body = shapes::ApplicationPage,
+        example = json!({ "applicationList": [{
+            "applicationID": "019ab0c4-7a1e-7c6b-9d2e-5f0a1b2c3d4e", "type": "invitation",
+            "groupID": "team", "fromUser": "alice", "toUser": "erin", "message": "",
+            "addTime": "2026-01-01T12:00:00.000Z", "expireTime": "2026-01-08T12:00:00.000Z",
+            "canDecide": true
+        }] })))
+)]
 pub async fn list_applications(State(app): State<App>, asked: Asked, query: Query) -> Answer {
     let query = query.only(&["groupID", "limit", "next"], &[])?;
     let limit = query.limit()?;
@@ -65,7 +82,22 @@ async fn of_group(
     Ok(found.into_iter().map(|one| (decides(&one), one)).map(|(may, one)| (one, may)).collect())
 }
 
-/// `POST /v1/applications/{applicationID}/accept`
+/// Accept an application.
+///
+/// Everything is checked again at this moment: the inviter's permission, room, limit, ban. An accept that fails
+/// leaves the application open. When the admins accept an invitation of somebody who wants to be asked, he is
+/// asked next, and the answer is `pending`.
+#[utoipa::path(
+    post, path = "/applications/{applicationID}/accept", tag = "Applications",
+    request_body(content = Decision, example = json!({ "message": "Glad to" })),
+    responses((status = 200, description = "Accepted.", body = shapes::Joining,
+        example = json!({ "status": "joined" }))),
+    extensions(("x-refuses" = json!(refuses![
+        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow, NotAllowedForType,
+        InviteDisabled, DeclinedByUser, Banned, GroupFull, GroupLimitReached, UnknownAccount,
+        AccountDeleted,
+    ])))
+)]
 pub async fn accept_application(
     State(app): State<App>,
     asked: Asked,
@@ -76,7 +108,17 @@ pub async fn accept_application(
     decide(&app, asked, &id, query, &body, true).await
 }
 
-/// `POST /v1/applications/{applicationID}/refuse`
+/// Refuse an application.
+///
+/// It ends, and those concerned are told.
+#[utoipa::path(
+    post, path = "/applications/{applicationID}/refuse", tag = "Applications",
+    request_body(content = Decision, example = json!({ "message": "Not now" })),
+    responses((status = 200, description = "Refused.")),
+    extensions(("x-refuses" = json!(refuses![
+        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow, NotAllowedForType,
+    ])))
+)]
 pub async fn refuse_application(
     State(app): State<App>,
     asked: Asked,

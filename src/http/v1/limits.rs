@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Query};
+use super::openapi::shapes;
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
@@ -11,7 +12,31 @@ use crate::model::{fields, id, text};
 use crate::rules::TypeRules;
 use crate::rules::matrix::Action;
 
-/// `GET /v1/limits`
+/// The limits in force.
+///
+/// Each with where it comes from: a setting, or `fixed`.
+#[utoipa::path(
+    get, path = "/limits", tag = "Server",
+    responses((status = 200, description = "The limits.", body = shapes::Limits,
+        example = json!({
+            "groupsPerUser": { "limit": 1000, "source": "MUSTER_GROUPS_PER_USER (default)" },
+            "membersPerGroup": { "limit": 1_000_000, "source": "MUSTER_MEMBERS_PER_GROUP (default)" },
+            "inviteBatch": { "limit": 300, "source": "MUSTER_INVITE_BATCH (default)" },
+            "pendingPerGroup": { "limit": 1000, "source": "MUSTER_PENDING_PER_GROUP (default)" },
+            "pendingPerUser": { "limit": 50, "source": "MUSTER_PENDING_PER_USER (default)" },
+            "applicationSeconds": { "limit": 604_800, "source": "MUSTER_APPLICATION_DAYS" },
+            "userIDBytes": { "limit": 32, "source": "MUSTER_USER_ID_BYTES" },
+            "socketsPerUser": { "limit": 20, "source": "MUSTER_SOCKETS_PER_USER" },
+            "groupIDBytes": { "limit": 48, "source": "fixed" },
+            "groupNameBytes": { "limit": 100, "source": "fixed" },
+            "introductionBytes": { "limit": 400, "source": "fixed" },
+            "notificationBytes": { "limit": 400, "source": "fixed" },
+            "faceUrlBytes": { "limit": 500, "source": "fixed" },
+            "messageBytes": { "limit": 1000, "source": "fixed" },
+            "nickNameBytes": { "limit": 500, "source": "fixed" },
+            "bodyBytes": { "limit": 262_144, "source": "fixed" }
+        })))
+)]
 pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answer {
     query.only(&[], &[])?;
     let limits = &app.limits;

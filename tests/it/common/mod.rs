@@ -1,6 +1,7 @@
 //! What the tests share: one PostgreSQL for the run, a database and a server for each test, clients.
 
 pub(crate) mod cluster;
+pub(crate) mod contract;
 pub(crate) mod held;
 pub(crate) mod process;
 pub(crate) mod socket;
@@ -198,7 +199,8 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<reqwest::Body>,
     ) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).body(body);
+        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
+        let mut request = request.body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -207,6 +209,7 @@ impl Server {
         let headers = response.headers().clone();
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        contract::check(method.as_str(), path, status, &body);
         Answer { status, headers, body }
     }
 
