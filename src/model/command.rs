@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attributes::AttributeChange;
 use super::group::{GroupType, InviteOption, JoinOption, Role};
 use super::id::{ApplicationId, GroupId, UserId};
 use super::outcome::MemberOutcome;
@@ -51,6 +52,13 @@ pub enum Operation {
         group: GroupId,
         /// What changes.
         edit: Box<GroupEdit>,
+    },
+    /// Change a group's attributes.
+    SetAttributes {
+        /// The group.
+        group: GroupId,
+        /// What changes.
+        change: AttributeChange,
     },
     /// End a group.
     Dismiss {
@@ -243,6 +251,7 @@ impl Operation {
         match self {
             Self::CreateGroup(create) => Some(&create.group),
             Self::EditGroup { group, .. }
+            | Self::SetAttributes { group, .. }
             | Self::Dismiss { group }
             | Self::Invite { group, .. }
             | Self::Join { group, .. }
@@ -273,6 +282,7 @@ impl Operation {
         match self {
             Self::CreateGroup(_) => "create",
             Self::EditGroup { .. } => "edit",
+            Self::SetAttributes { .. } => "set_attributes",
             Self::Dismiss { .. } => "dismiss",
             Self::Invite { .. } => "invite",
             Self::Join { .. } => "join",

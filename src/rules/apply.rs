@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::application::Handled;
+use crate::model::attributes::GroupAttributes;
 use crate::model::command::UserEdit;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
@@ -100,6 +101,7 @@ impl Facts {
                 facts.group = Some(Group { seq: 0, member_count: 0, ..(**group).clone() });
                 facts.profile = Some((**profile).clone());
                 facts.managers = Some(BTreeSet::new());
+                facts.attributes = Some(GroupAttributes::default());
                 self.changes.created.insert(id.clone());
                 self.changes.profiles.insert(id.clone());
             }
@@ -110,6 +112,12 @@ impl Facts {
                         facts.profile = Some((**profile).clone());
                         self.changes.profiles.insert(id.clone());
                     }
+                }
+            }
+            GroupEvent::AttributesChanged { state, .. } => {
+                if let Some(facts) = self.groups.get_mut(id) {
+                    facts.attributes = Some((**state).clone());
+                    self.changes.attributes.insert(id.clone());
                 }
             }
             GroupEvent::Dismissed { .. } => self.dismiss(id),

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::model::attributes::GroupAttributes;
 use crate::model::{
     Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
     Profile, Reason, User, UserId,
@@ -34,6 +35,8 @@ pub struct GroupFacts {
     pub group: Option<Group>,
     /// Its texts, when they were asked for.
     pub profile: Option<Profile>,
+    /// Its attributes, when they were asked for.
+    pub attributes: Option<GroupAttributes>,
     /// The people whose relation to the group was loaded: membership, ban, open application.
     pub known: HashSet<UserId>,
     /// Memberships of those people, past ones too.
@@ -70,6 +73,8 @@ pub struct Changes {
     pub groups: BTreeSet<GroupId>,
     /// Groups whose texts changed.
     pub profiles: BTreeSet<GroupId>,
+    /// Groups whose attributes changed.
+    pub attributes: BTreeSet<GroupId>,
     /// Memberships that changed.
     pub members: BTreeSet<(GroupId, UserId)>,
     /// Bans that were set, with who set them.

@@ -19,6 +19,10 @@ pub enum Action {
     EditProfile,
     /// Change join option, invite option or the highest number of members.
     EditOptions,
+    /// Read its attributes.
+    ReadAttributes,
+    /// Change its attributes.
+    EditAttributes,
     /// End it.
     Dismiss,
     /// Enter by oneself, as the join option says.
@@ -63,6 +67,8 @@ pub const MATRIX: &[(Action, [Who; 5])] = &[
     (Action::ReadMembers,      [Members,       Members,  Members,  Members,    Members]),
     (Action::EditProfile,      [Members,       Managers, Managers, Owner,      Managers]),
     (Action::EditOptions,      [Owner,         Managers, Managers, Owner,      Managers]),
+    (Action::ReadAttributes,   [Members,       Members,  Members,  Members,    Members]),
+    (Action::EditAttributes,   [Members,       Managers, Managers, Owner,      Managers]),
     (Action::Dismiss,          [Administrator, Owner,    Owner,    Owner,      Owner]),
     (Action::Apply,            [Nobody,        Anybody,  Anybody,  Anybody,    Anybody]),
     (Action::Invite,           [Members,       Members,  Members,  Nobody,     Members]),
@@ -262,6 +268,8 @@ mod tests {
             Action::ReadMembers,
             Action::EditProfile,
             Action::EditOptions,
+            Action::ReadAttributes,
+            Action::EditAttributes,
             Action::Dismiss,
             Action::Apply,
             Action::Invite,

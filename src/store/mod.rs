@@ -5,6 +5,7 @@
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
 pub mod applications;
+pub mod attributes;
 pub mod engine;
 pub mod events;
 pub mod facts;

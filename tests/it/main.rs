@@ -7,6 +7,7 @@ mod common;
 mod applications;
 mod architecture;
 mod around;
+mod attributes;
 mod bad_input;
 mod crash;
 mod credentials;

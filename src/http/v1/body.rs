@@ -127,7 +127,9 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     if let Some(name) = quoted(message, "duplicate field `") {
         return Error::parameter(&within(name), "stands twice");
     }
-    let field = if path == "." { "the body" } else { &path };
+    // A name of the caller's own, in an object of such, can be as long as the body.
+    let field: String = path.chars().take(100).collect();
+    let field = if path == "." { "the body" } else { &field };
     let shown: String = message.chars().take(200).collect();
     Error::parameter(field, format!("is not as it should be: {shown}"))
 }

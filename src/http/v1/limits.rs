@@ -7,7 +7,7 @@ use super::asked::{Asked, Query};
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
-use crate::model::{id, text};
+use crate::model::{attributes, id, text};
 
 /// `GET /v1/limits`
 pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answer {
@@ -21,6 +21,7 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "inviteBatch": shown(&limits.invite_batch),
         "pendingPerGroup": shown(&limits.pending_per_group),
         "pendingPerUser": shown(&limits.pending_per_user),
+        "attributeChangesPerSecond": shown(&limits.attribute_changes),
         "applicationSeconds": {
             "limit": limits.application_life.as_secs(), "source": "MUSTER_APPLICATION_DAYS"
         },
@@ -33,6 +34,10 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "faceUrlBytes": fixed(text::FACE_URL_BYTES),
         "messageBytes": fixed(text::MESSAGE_BYTES),
         "nickNameBytes": fixed(text::NICK_NAME_BYTES),
+        "attributes": fixed(attributes::KEYS),
+        "attributeKeyBytes": fixed(attributes::KEY_BYTES),
+        "attributeValueBytes": fixed(attributes::VALUE_BYTES),
+        "attributesBytes": fixed(attributes::TOTAL_BYTES),
         "bodyBytes": fixed(BODY_BYTES),
     })))
 }

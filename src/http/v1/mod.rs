@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod asked;
+pub mod attributes;
 pub mod body;
 pub mod events;
 pub mod groups;
@@ -32,6 +33,13 @@ pub fn router() -> Router<App> {
         .route("/groups/{groupID}/quit", post(members::quit_group))
         .route("/groups/{groupID}/kick", post(members::kick_members))
         .route("/groups/{groupID}/members", get(members::list_members))
+        .route(
+            "/groups/{groupID}/attributes",
+            get(attributes::get_attributes)
+                .put(attributes::replace_attributes)
+                .patch(attributes::merge_attributes)
+                .delete(attributes::clear_attributes),
+        )
         .route("/groups/{groupID}/events", get(history::list_events))
         .route("/users/{userID}", get(users::get_user).put(users::put_user))
         .route("/users/{userID}/groups", get(users::list_groups))
