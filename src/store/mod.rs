@@ -10,6 +10,7 @@ pub mod engine;
 pub mod events;
 pub mod facts;
 pub mod groups;
+pub mod lists;
 pub mod locks;
 pub mod members;
 pub mod upkeep;

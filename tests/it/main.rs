@@ -17,6 +17,7 @@ mod embedded;
 mod groups;
 mod idempotency;
 mod invite;
+mod lists;
 mod matrix;
 mod model;
 mod ops;

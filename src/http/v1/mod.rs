@@ -10,6 +10,7 @@ pub mod groups;
 pub mod history;
 pub mod invite;
 pub mod limits;
+pub mod lists;
 pub mod members;
 pub mod problem;
 pub mod reply;
@@ -23,7 +24,7 @@ use super::App;
 /// All routes below `/v1`.
 pub fn router() -> Router<App> {
     Router::new()
-        .route("/groups", post(groups::create_group))
+        .route("/groups", get(lists::list_groups).post(groups::create_group))
         .route(
             "/groups/{groupID}",
             get(groups::get_group).patch(groups::edit_group).delete(groups::dismiss_group),

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::call::Call;
 use super::reply::{Answer, NO_PERMISSION, PARAMETER_WRONG, Refusal};
-use super::{accounts, attributes, groups, joined, members};
+use super::{accounts, attributes, groups, joined, lists, members};
 use crate::model::GroupType;
 
 /// Which numbers a service refuses with.
@@ -72,6 +72,7 @@ pub(super) const COMMANDS: &[Row] = &[
     Row { service: GROUP, name: "get_group_member_info", types: PUCM,  unsupported: NO_PERMISSION,   handler: |call| Box::pin(members::list(call)) },
     Row { service: GROUP, name: "get_role_in_group",     types: PUCM,  unsupported: NO_PERMISSION,   handler: |call| Box::pin(members::roles(call)) },
     Row { service: GROUP, name: "get_joined_group_list", types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(joined::list(call)) },
+    Row { service: GROUP, name: "get_appid_group_list",  types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(lists::all(call)) },
     Row { service: GROUP, name: "set_group_attr",        types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::set(call)) },
     Row { service: GROUP, name: "modify_group_attr",     types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::modify(call)) },
     Row { service: GROUP, name: "delete_group_attr",     types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::delete(call)) },
