@@ -85,7 +85,12 @@ impl Facts {
                 Step::Close(group, id, handled) => self.close(group, *id, handled),
                 Step::Ban { group, user, ban, by } => self.ban(group, user, ban, by),
                 Step::PutUser(user, edit) => self.put_user(user, edit),
-                Step::Release(group, users) => self.end_memberships(group, users),
+                Step::Release(group, users) => {
+                    self.end_memberships(group, users);
+                    if let Some(last) = users.iter().max() {
+                        self.changes.released_up_to.insert(group.clone(), last.clone());
+                    }
+                }
                 Step::Released(group) => {
                     self.changes.released.insert(group.clone());
                 }

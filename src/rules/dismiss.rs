@@ -31,10 +31,13 @@ pub(super) fn look(caller: &UserId, group: Option<&Group>) -> Needs {
     }
 }
 
-pub(super) fn look_release() -> Needs {
+/// Where nothing is left nothing is looked for: looking would go through all that was released.
+pub(super) fn look_release(group: Option<&Group>) -> Needs {
+    let members = group.is_some_and(|group| group.member_count > 0);
+    let open = group.is_some_and(|group| group.pending_count > 0);
     Needs {
-        members_up_to: Some(RELEASED_IN_A_STEP),
-        applications_up_to: Some(CLOSED_IN_A_STEP),
+        members_up_to: members.then_some(RELEASED_IN_A_STEP),
+        applications_up_to: open.then_some(CLOSED_IN_A_STEP),
         ..Needs::default()
     }
 }

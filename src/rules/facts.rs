@@ -87,6 +87,8 @@ pub struct Changes {
     pub applications: BTreeSet<(GroupId, ApplicationId)>,
     /// Dismissed groups with members or applications left to release.
     pub releases: BTreeSet<GroupId>,
+    /// Dismissed groups of which members were released, with the last of them in byte order.
+    pub released_up_to: BTreeMap<GroupId, UserId>,
     /// Dismissed groups of which nothing is left to release.
     pub released: BTreeSet<GroupId>,
     /// New entries of streams, in the order of the decisions.

@@ -92,7 +92,7 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
             Needs { people: vec![caller.clone()], attributes: true, ..Needs::default() }
         }
         Operation::Dismiss { .. } => dismiss::look(caller, group),
-        Operation::Release { .. } => dismiss::look_release(),
+        Operation::Release { .. } => dismiss::look_release(group),
         Operation::Invite { users, .. } => Needs {
             people: with(caller, users),
             managers: group.is_some_and(invite::asks_managers),

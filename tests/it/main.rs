@@ -17,6 +17,7 @@ mod embedded;
 mod groups;
 mod idempotency;
 mod invite;
+mod large;
 mod lists;
 mod matrix;
 mod model;
