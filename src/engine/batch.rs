@@ -15,7 +15,7 @@ use crate::model::{Command, Error, Group, GroupId, Moment, Reason, Reply, UserId
 use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook, Stop};
 use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::write::{NewReply, write};
-use crate::store::{engine as memory, facts as rows, locks};
+use crate::store::{attributes, engine as memory, facts as rows, locks};
 
 use super::failure::{Failure, keeps_connection, no_answer};
 use super::outcome::{Outcome, Verdict};
@@ -179,6 +179,10 @@ pub(super) async fn load_facts(
     if !profiled.is_empty() {
         rows::profiles(connection, &profiled, &mut loaded).await?;
     }
+    let with_attributes = wanting(|need| need.attributes);
+    if !with_attributes.is_empty() {
+        attributes::load(connection, &with_attributes, &mut loaded).await?;
+    }
     let asked: Vec<_> = needs
         .iter()
         .flat_map(|(id, need)| need.applications.iter().map(|one| (id.clone(), *one)))
@@ -196,6 +200,7 @@ fn merge(all: &mut Needs, one: Needs) {
     all.inviters |= one.inviters;
     all.managers |= one.managers;
     all.profile |= one.profile;
+    all.attributes |= one.attributes;
     all.members_up_to = all.members_up_to.max(one.members_up_to);
     all.applications_up_to = all.applications_up_to.max(one.applications_up_to);
 }

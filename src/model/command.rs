@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use super::attributes::AttributeChange;
 use super::fields::{CustomFields, FieldChanges};
 use super::group::{GroupType, InviteOption, JoinOption, Role};
 use super::id::{ApplicationId, GroupId, UserId};
@@ -56,6 +57,13 @@ pub enum Operation {
         group: GroupId,
         /// What changes.
         edit: Box<GroupEdit>,
+    },
+    /// Change a group's attributes.
+    SetAttributes {
+        /// The group.
+        group: GroupId,
+        /// What changes.
+        change: AttributeChange,
     },
     /// End a group.
     Dismiss {
@@ -332,6 +340,7 @@ impl Operation {
         match self {
             Self::CreateGroup(create) => Some(&create.group),
             Self::EditGroup { group, .. }
+            | Self::SetAttributes { group, .. }
             | Self::Dismiss { group }
             | Self::Invite { group, .. }
             | Self::Join { group, .. }
@@ -373,6 +382,7 @@ impl Operation {
         match self {
             Self::CreateGroup(_) => "create",
             Self::EditGroup { .. } => "edit",
+            Self::SetAttributes { .. } => "set_attributes",
             Self::Dismiss { .. } => "dismiss",
             Self::Invite { .. } => "invite",
             Self::Join { .. } => "join",

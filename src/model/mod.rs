@@ -5,6 +5,7 @@
 //! SQL, HTTP or Tencent's wire names.
 
 pub mod application;
+pub mod attributes;
 pub mod command;
 pub mod error;
 pub mod event;

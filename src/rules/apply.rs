@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::application::Handled;
+use crate::model::attributes::GroupAttributes;
 use crate::model::command::UserEdit;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
@@ -86,7 +87,12 @@ impl Facts {
                 Step::Ban { group, user, ban, by } => self.ban(group, user, ban, by),
                 Step::Unban(group, user) => self.unban(group, user),
                 Step::PutUser(user, edit) => self.put_user(user, edit),
-                Step::Release(group, users) => self.end_memberships(group, users),
+                Step::Release(group, users) => {
+                    self.end_memberships(group, users);
+                    if let Some(last) = users.iter().max() {
+                        self.changes.released_up_to.insert(group.clone(), last.clone());
+                    }
+                }
                 Step::Released(group) => {
                     self.changes.released.insert(group.clone());
                 }
@@ -102,6 +108,7 @@ impl Facts {
                 facts.group = Some(Group { seq: 0, member_count: 0, ..(**group).clone() });
                 facts.profile = Some((**profile).clone());
                 facts.managers = Some(BTreeSet::new());
+                facts.attributes = Some(GroupAttributes::default());
                 self.changes.created.insert(id.clone());
                 self.changes.profiles.insert(id.clone());
             }
@@ -125,6 +132,12 @@ impl Facts {
             }
             GroupEvent::Granted { members, .. } => self.set_role(id, members, Role::Admin),
             GroupEvent::Revoked { members, .. } => self.set_role(id, members, Role::Member),
+            GroupEvent::AttributesChanged { state, .. } => {
+                if let Some(facts) = self.groups.get_mut(id) {
+                    facts.attributes = Some((**state).clone());
+                    self.changes.attributes.insert(id.clone());
+                }
+            }
             GroupEvent::Dismissed { .. } => self.dismiss(id),
             GroupEvent::Invited { .. }
             | GroupEvent::Entered { .. }

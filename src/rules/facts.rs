@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::types::{Rulebook, TypeRules, Types};
+use crate::model::attributes::GroupAttributes;
 use crate::model::{
     Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
     Profile, Reason, User, UserId,
@@ -36,6 +37,8 @@ pub struct GroupFacts {
     pub group: Option<Group>,
     /// Its texts, when they were asked for.
     pub profile: Option<Profile>,
+    /// Its attributes, when they were asked for.
+    pub attributes: Option<GroupAttributes>,
     /// The people whose relation to the group was loaded: membership, ban, open application.
     pub known: HashSet<UserId>,
     /// Memberships of those people, past ones too.
@@ -74,6 +77,8 @@ pub struct Changes {
     pub groups: BTreeSet<GroupId>,
     /// Groups whose texts changed.
     pub profiles: BTreeSet<GroupId>,
+    /// Groups whose attributes changed.
+    pub attributes: BTreeSet<GroupId>,
     /// Memberships that changed.
     pub members: BTreeSet<(GroupId, UserId)>,
     /// Bans that were set, with who set them.
@@ -88,6 +93,8 @@ pub struct Changes {
     pub applications: BTreeSet<(GroupId, ApplicationId)>,
     /// Dismissed groups with members or applications left to release.
     pub releases: BTreeSet<GroupId>,
+    /// Dismissed groups of which members were released, with the last of them in byte order.
+    pub released_up_to: BTreeMap<GroupId, UserId>,
     /// Dismissed groups of which nothing is left to release.
     pub released: BTreeSet<GroupId>,
     /// New entries of streams, in the order of the decisions.

@@ -10,6 +10,7 @@
 
 pub mod application;
 pub mod apply;
+pub mod attributes;
 pub mod ban;
 pub mod create;
 pub mod decide;
@@ -40,6 +41,7 @@ pub use types::{Rulebook, TypeRules, Types};
 
 /// What has to be loaded of the group once it is locked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a table that is read or not")]
 pub struct Needs {
     /// People whose membership, ban and open application matter.
     pub people: Vec<UserId>,
@@ -51,6 +53,8 @@ pub struct Needs {
     pub managers: bool,
     /// Whether the texts matter.
     pub profile: bool,
+    /// Whether the attributes matter.
+    pub attributes: bool,
     /// Whether so many of the current members matter, whoever they are.
     pub members_up_to: Option<i64>,
     /// Whether so many of the open applications matter.
@@ -89,8 +93,11 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
             profile: edit.touches_profile(),
             ..Needs::default()
         },
+        Operation::SetAttributes { .. } => {
+            Needs { people: vec![caller.clone()], attributes: true, ..Needs::default() }
+        }
         Operation::Dismiss { .. } => dismiss::look(caller, group),
-        Operation::Release { .. } => dismiss::look_release(),
+        Operation::Release { .. } => dismiss::look_release(group),
         Operation::Invite { users, .. } => Needs {
             people: with(caller, users),
             managers: group.is_some_and(invite::asks_managers),
@@ -145,6 +152,7 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
         Operation::CreateGroup(create) => create::users(facts, caller, create),
         Operation::EditGroup { .. }
         | Operation::EditMember { .. }
+        | Operation::SetAttributes { .. }
         | Operation::Mute { .. }
         | Operation::Transfer { .. }
         | Operation::Unban { .. } => Ok(Rows::default()),
@@ -176,6 +184,9 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
     match &command.operation {
         Operation::CreateGroup(create) => create::decide(facts, caller, create),
         Operation::EditGroup { group, edit } => edit::decide(facts, caller, group, edit),
+        Operation::SetAttributes { group, change } => {
+            attributes::decide(facts, caller, group, change)
+        }
         Operation::Dismiss { group } => dismiss::decide(facts, caller, group),
         Operation::Release { group } => dismiss::decide_release(facts, group),
         Operation::Invite { group, users, silent } => {

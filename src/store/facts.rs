@@ -180,14 +180,18 @@ pub(crate) async fn profiles(
     Ok(())
 }
 
-/// So many of a group's current members, whoever they are, as pairs to ask [`relations`] for.
+/// So many of a group's current members, whoever they are, as pairs to ask [`relations`] for. In a group
+/// that is being released those after the last one that was: to look at all before him each time would
+/// take ever longer.
 pub(crate) async fn some_members(
     connection: &mut PgConnection,
     id: &GroupId,
     most: i64,
 ) -> Result<Vec<(GroupId, UserId)>, sqlx::Error> {
     let users = sqlx::query_scalar!(
-        "select user_id from members where group_id = $1 and left_seq is null
+        "select user_id from members
+          where group_id = $1 and left_seq is null
+            and user_id > coalesce((select after_user from group_releases where group_id = $1), '')
           order by user_id limit $2",
         id.as_str(),
         most

@@ -5,12 +5,14 @@
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
 pub mod applications;
+pub mod attributes;
 pub mod bans;
 pub mod engine;
 pub mod events;
 pub mod facts;
 mod fields;
 pub mod groups;
+pub mod lists;
 pub mod locks;
 pub mod members;
 pub mod types;

@@ -3,6 +3,7 @@
 //! Every row that is written here was locked before. The updates still demand what the decision assumed,
 //! the number before it and the limit, and the affected rows are counted: a second wall behind the locks.
 
+mod attributes;
 mod columns;
 mod main;
 mod rare;
@@ -43,6 +44,7 @@ pub(crate) async fn write(
     let changes = &facts.changes;
     main::create_groups(connection, facts).await?;
     rare::write_profiles(connection, facts).await?;
+    attributes::write_attributes(connection, facts).await?;
     main::write_main(connection, batch, facts).await?;
     rare::write_user_events(connection, &changes.entries).await?;
     rare::write_accounts(connection, facts).await?;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
-use super::body::{Object, Raw, word};
+use super::body::{Object, Pairs, Raw, word};
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, of_engine, ok, time};
 use crate::http::App;
@@ -35,7 +35,7 @@ struct Create {
     invite_option: Option<String>,
     max_member_count: Option<i64>,
     #[schema(value_type = Option<Object>)]
-    custom_fields: Option<FieldChanges>,
+    custom_fields: Option<Pairs<Option<String>>>,
     #[schema(value_type = Option<Vec<FirstMember>>)]
     member_list: Option<Vec<Object<FirstMember>>>,
 }
@@ -48,7 +48,7 @@ struct FirstMember {
     role: Option<String>,
     #[serde(rename = "customFields")]
     #[schema(value_type = Option<Object>)]
-    custom_fields: Option<FieldChanges>,
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -64,7 +64,7 @@ struct Edit {
     max_member_count: Option<i64>,
     mute_all: Option<bool>,
     #[schema(value_type = Option<Object>)]
-    custom_fields: Option<FieldChanges>,
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
 /// Make a group.
@@ -166,7 +166,7 @@ fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<NewMem
                 word(&field, text, &[Role::Member, Role::Admin], Role::word)?
             }
         };
-        let fields = named.custom_fields.unwrap_or_default();
+        let fields = named.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         let place = format!("memberList[{index}].customFields");
         fields::OF_MEMBER.check(&place, &fields)?;
         let (custom_fields, _) = fields::OF_MEMBER.merge(&place, &CustomFields::new(), &fields)?;
@@ -194,7 +194,7 @@ impl Edit {
         if let Some(face_url) = &self.face_url {
             text::check_line("faceUrl", face_url, text::FACE_URL_BYTES)?;
         }
-        let custom_fields = self.custom_fields.unwrap_or_default();
+        let custom_fields = self.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         fields::OF_GROUP.check("customFields", &custom_fields)?;
         let join_option = self.join_option.as_deref();
         let invite_option = self.invite_option.as_deref();

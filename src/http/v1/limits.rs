@@ -8,7 +8,7 @@ use super::openapi::shapes;
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
-use crate::model::{fields, id, text};
+use crate::model::{attributes, fields, id, text};
 use crate::rules::TypeRules;
 use crate::rules::matrix::Action;
 
@@ -48,6 +48,7 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "inviteBatch": shown(&limits.invite_batch),
         "pendingPerGroup": shown(&limits.pending_per_group),
         "pendingPerUser": shown(&limits.pending_per_user),
+        "attributeChangesPerSecond": shown(&limits.attribute_changes),
         "applicationSeconds": {
             "limit": limits.application_life.as_secs(), "source": "MUSTER_APPLICATION_DAYS"
         },
@@ -66,6 +67,10 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "customFieldValueBytesOfMember": fixed(fields::OF_MEMBER.value_bytes),
         "messageBytes": fixed(text::MESSAGE_BYTES),
         "nickNameBytes": fixed(text::NICK_NAME_BYTES),
+        "attributes": fixed(attributes::KEYS),
+        "attributeKeyBytes": fixed(attributes::KEY_BYTES),
+        "attributeValueBytes": fixed(attributes::VALUE_BYTES),
+        "attributesBytes": fixed(attributes::TOTAL_BYTES),
         "bodyBytes": fixed(BODY_BYTES),
         "groupTypes": app.types.all().iter().map(of_type).collect::<Map<String, Value>>(),
     })))

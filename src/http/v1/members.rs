@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, Query};
-use super::body::{Raw, user_list, word};
+use super::body::{Pairs, Raw, user_list, word};
 use super::groups::{standing, view};
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::command::MemberEdit;
-use crate::model::{Error, FieldChanges, Operation, Reason, Role, UserId, fields, text};
+use crate::model::{Error, Operation, Reason, Role, UserId, fields, text};
 use crate::rules::matrix::Action;
 use crate::store::members::{MemberFilter, MemberView};
 
@@ -214,7 +214,7 @@ struct Edit {
     name_card: Option<String>,
     mute_seconds: Option<i64>,
     #[schema(value_type = Option<Object>)]
-    custom_fields: Option<FieldChanges>,
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
 impl Edit {
@@ -222,7 +222,7 @@ impl Edit {
         if let Some(name_card) = &self.name_card {
             text::check_line("nameCard", name_card, text::NAME_CARD_BYTES)?;
         }
-        let custom_fields = self.custom_fields.unwrap_or_default();
+        let custom_fields = self.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         fields::OF_MEMBER.check("customFields", &custom_fields)?;
         let role = self.role.as_deref();
         Ok(MemberEdit {

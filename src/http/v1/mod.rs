@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod asked;
+pub mod attributes;
 pub mod bans;
 pub mod body;
 pub mod events;
@@ -10,6 +11,7 @@ pub mod groups;
 pub mod history;
 pub mod invite;
 pub mod limits;
+pub mod lists;
 pub mod members;
 pub mod openapi;
 pub mod permissions;
@@ -32,7 +34,7 @@ pub fn router() -> Router<App> {
 /// that no route is without; those of one path stand in one line.
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(groups::create_group))
+        .routes(routes!(lists::list_groups, groups::create_group))
         .routes(routes!(groups::get_group, groups::edit_group, groups::dismiss_group))
         .routes(routes!(members::list_members))
         .routes(routes!(members::edit_member))
@@ -40,6 +42,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(bans::list_bans))
         .routes(routes!(bans::get_ban, bans::put_ban, bans::delete_ban))
         .routes(routes!(permissions::get_permissions))
+        .routes(routes!(
+            attributes::get_attributes,
+            attributes::replace_attributes,
+            attributes::merge_attributes,
+            attributes::clear_attributes
+        ))
         .routes(routes!(invite::invite_user_to_group))
         .routes(routes!(members::join_group))
         .routes(routes!(members::quit_group))

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Ends, EventKind, GroupEvent, InfoChange, LogEntry, StreamKey, UserEvent};
 use crate::model::application::{Application, Ending};
+use crate::model::attributes::ChangedAttributes;
 use crate::model::{FieldChanges, GroupId, MemberChange, Moment, NewMember, Role, UserId};
 
 #[derive(Serialize)]
@@ -39,6 +40,8 @@ struct Frame<'a> {
     group_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change_infos: Option<&'a [InfoChange]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'a ChangedAttributes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +163,7 @@ impl Frame<'_> {
             group_type: None,
             group_name: None,
             change_infos: None,
+            attributes: None,
             reason: None,
             application: None,
             op_result: None,
@@ -188,6 +192,7 @@ impl GroupEvent {
             Self::Granted { .. } => EventKind::onGrantAdministrator,
             Self::Revoked { .. } => EventKind::onRevokeAdministrator,
             Self::InfoChanged { .. } => EventKind::onGroupInfoChanged,
+            Self::AttributesChanged { .. } => EventKind::onGroupAttributeChanged,
             Self::Dismissed { .. } => EventKind::onGroupDismissed,
         }
     }
@@ -264,6 +269,10 @@ impl GroupEvent {
             Self::InfoChanged { op, changes, .. } => {
                 frame.op_user = Some(named(op));
                 frame.change_infos = Some(changes);
+            }
+            Self::AttributesChanged { op, changed, .. } => {
+                frame.op_user = Some(named(op));
+                frame.attributes = Some(changed);
             }
             Self::Dismissed { op } => frame.op_user = Some(named(op)),
         }
@@ -406,6 +415,12 @@ mod tests {
                 members: vec![user("b"), user("c")],
                 reason: "spam".into(),
                 silent: false,
+            },
+            GroupEvent::AttributesChanged {
+                op: user("a"),
+                state: Box::default(),
+                changed: [("k".to_owned(), Some("v".to_owned())), ("member".to_owned(), None)]
+                    .into(),
             },
             GroupEvent::Dismissed { op: user("a") },
         ] {

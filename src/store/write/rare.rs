@@ -224,7 +224,10 @@ pub(super) async fn write_releases(
     facts: &Facts,
 ) -> Result<(), WriteError> {
     let changes = &facts.changes;
-    if changes.releases.is_empty() && changes.released.is_empty() {
+    if changes.releases.is_empty()
+        && changes.released_up_to.is_empty()
+        && changes.released.is_empty()
+    {
         return Ok(());
     }
     let begun: Vec<&str> = changes.releases.iter().map(GroupId::as_str).collect();
@@ -234,6 +237,17 @@ pub(super) async fn write_releases(
          select u.group_id, $2 from unnest($1::text[]) as u(group_id) on conflict do nothing",
         &begun as &[&str],
         facts.now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let (groups, places): (Vec<&str>, Vec<&str>) =
+        changes.released_up_to.iter().map(|(group, last)| (group.as_str(), last.as_str())).unzip();
+    sqlx::query!(
+        "update group_releases r set after_user = u.after_user
+           from unnest($1::text[], $2::text[]) as u(group_id, after_user)
+          where r.group_id = u.group_id",
+        &groups as &[&str],
+        &places as &[&str],
     )
     .execute(&mut *connection)
     .await?;

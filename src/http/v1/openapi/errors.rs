@@ -47,6 +47,14 @@ const fn meaning(reason: Reason) -> &'static str {
         R::IsOwner => "the person is the group's owner",
         R::MemberNotFound => "the person is not a member of the group",
         R::BanNotFound => "the person is not banned",
+        R::AttributeKeyInvalid => {
+            "the key of an attribute is empty, too long or has control characters"
+        }
+        R::AttributeValueTooLong => "the value of an attribute is too long",
+        R::AttributeNotFound => "the group has no attribute of this key",
+        R::TooManyAttributes => "the group would have too many attributes",
+        R::AttributesTooLarge => "the group's attributes would be too large together",
+        R::AttributesTooOften => "the group's attributes changed too often within a second",
         R::UnknownRoute => "there is no such route",
         R::MethodNotAllowed => "the route does not know this method",
         R::IdempotencyKeyReused => "the key was used with another body",

@@ -261,3 +261,34 @@ pub struct Permissions {
     #[schema(value_type = Object)]
     permissions: Value,
 }
+
+/// A group's attributes.
+#[derive(ToSchema)]
+pub struct Attributes {
+    #[schema(value_type = Object)]
+    attributes: Value,
+    seq: i64,
+}
+
+/// A group in the list of all groups.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ListedGroup {
+    #[schema(rename = "groupID")]
+    group_id: String,
+    group_type: String,
+    group_name: String,
+    owner: Option<String>,
+    member_count: i32,
+    max_member_count: Option<i32>,
+    create_time: String,
+    seq: i64,
+}
+
+/// A page of all groups.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct GroupPage {
+    group_list: Vec<ListedGroup>,
+    next: Option<String>,
+}
