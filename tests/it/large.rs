@@ -3,7 +3,9 @@
 mod listing;
 mod release;
 
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+
+use crate::common::eventually;
 
 /// Brings people `u000000`, `u000001`, … into a group by the thousand, with everything counted.
 async fn fill(pool: &PgPool, group: &str, people: i64) {
@@ -30,20 +32,42 @@ async fn fill(pool: &PgPool, group: &str, people: i64) {
     }
 }
 
-/// Counts what PostgreSQL does from now on.
-async fn count_anew(pool: &PgPool) {
-    sqlx::query("select pg_stat_reset()").execute(pool).await.expect("a reset");
+/// The only session of a database, once all others have ended: only then are their counters complete.
+pub(crate) async fn alone(database: &str) -> PgPool {
+    let pool = PgPoolOptions::new().max_connections(1).connect(database).await;
+    let pool = pool.expect("the database");
+    eventually("all other sessions have ended", || async {
+        let others: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity
+              where datname = current_database() and pid <> pg_backend_pid()
+                and backend_type = 'client backend'",
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("the sessions");
+        (others == 0).then_some(())
+    })
+    .await;
+    pool
 }
 
-/// How often `members` was read as a whole since then, and how many entries of its indexes were read. The
-/// counters of a session are complete once it has ended.
-async fn counted(pool: &PgPool) -> (i64, i64) {
+/// Counts what PostgreSQL does from now on. Nobody else may be at work.
+pub(crate) async fn count_anew(database: &str) {
+    let pool = alone(database).await;
+    sqlx::query("select pg_stat_reset()").execute(&pool).await.expect("a reset");
+    pool.close().await;
+}
+
+/// How often `members` was read as a whole since then, and how many entries of its indexes were read.
+/// Nobody else may be at work.
+async fn counted(database: &str) -> (i64, i64) {
+    let pool = alone(database).await;
     sqlx::query_as(
         "select (select sum(seq_scan)::bigint from pg_stat_user_tables where relname = 'members'),
                 (select sum(idx_tup_read)::bigint from pg_stat_user_indexes
                   where relname = 'members')",
     )
-    .fetch_one(pool)
+    .fetch_one(&pool)
     .await
     .expect("statistics")
 }

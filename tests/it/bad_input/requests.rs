@@ -9,8 +9,9 @@ use crate::common::wire::{exchange, request};
 
 /// Every route that answers in JSON, and its methods.
 const ROUTES: &[(&str, &[&str])] = &[
-    ("/v1/groups", &["POST"]),
+    ("/v1/groups", &["GET", "POST"]),
     ("/v1/groups/g", &["GET", "PATCH", "DELETE"]),
+    ("/v1/groups/g/attributes", &["GET", "PUT", "PATCH", "DELETE"]),
     ("/v1/groups/g/invite", &["POST"]),
     ("/v1/groups/g/join", &["POST"]),
     ("/v1/groups/g/quit", &["POST"]),

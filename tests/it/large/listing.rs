@@ -13,7 +13,8 @@ const PEOPLE: i64 = 200_000;
 /// a plan for all values.
 const TIMES: usize = 12;
 
-async fn crowd() -> (String, PgPool) {
+/// The address of a database with a group of so many people, and a few small ones.
+async fn crowd() -> String {
     let database = crate::common::cluster::fresh_database().await;
     let pool = PgPool::connect(&database).await.expect("the database");
     let server = Server::on(&database, &[]).await;
@@ -28,7 +29,8 @@ async fn crowd() -> (String, PgPool) {
         .execute(&pool)
         .await
         .expect("admins");
-    (database, pool)
+    pool.close().await;
+    database
 }
 
 /// The ids of a list of a page, and the middle one of the times that it took.
@@ -52,8 +54,8 @@ fn column(list: &Value, field: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_the_members_of_a_large_group_is_a_range_of_an_index() {
-    let (database, pool) = crowd().await;
-    count_anew(&pool).await;
+    let database = crowd().await;
+    count_anew(&database).await;
     let server = Server::on(&database, &[]).await;
     let (mut read, mut slowest) = (0, Duration::ZERO);
     for (query, first, count) in [
@@ -72,10 +74,8 @@ async fn every_page_of_the_members_of_a_large_group_is_a_range_of_an_index() {
         slowest = slowest.max(time);
         read += i64::try_from(TIMES * (count + 1)).expect("few");
     }
-    // The counters of a session are complete once it has ended.
     server.stop().await;
-    let (whole, entries) = counted(&pool).await;
-    pool.close().await;
+    let (whole, entries) = counted(&database).await;
     assert_eq!(whole, 0, "the members were never read as a whole");
     // Beside its members a page reads the caller's own row, and admins twenty-one rows in all.
     let bound = 2 * read + 100 * i64::try_from(TIMES).expect("few");
@@ -103,8 +103,7 @@ async fn v4(server: &Server, mut body: Value) -> (Vec<String>, Duration) {
 /// members takes its time wherever the page is.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_by_offset_near_the_end_of_a_large_group_take_less_than_a_second_more() {
-    let (database, pool) = crowd().await;
-    pool.close().await;
+    let database = crowd().await;
     let server = Server::on(&database, &[]).await;
     let (ids, largest) = v4(&server, json!({})).await;
     assert_eq!((ids[0].as_str(), ids.len()), ("u000000", 6_000));

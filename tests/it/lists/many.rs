@@ -9,6 +9,7 @@ use sqlx::postgres::PgPool;
 
 use super::page;
 use crate::common::{ADMIN, Server};
+use crate::large::{alone, count_anew};
 
 const MANY: i64 = 200_000;
 /// How often each page is read: PostgreSQL plans a statement anew the first five times, and may then keep
@@ -57,7 +58,8 @@ async fn of_two_hundred_thousand_groups_the_last_page_costs_what_the_first_does(
     let database = crate::common::cluster::fresh_database().await;
     let pool = PgPool::connect(&database).await.expect("the database");
     make_many(&pool).await;
-    sqlx::query("select pg_stat_reset()").execute(&pool).await.expect("a reset");
+    pool.close().await;
+    count_anew(&database).await;
     let server = Server::on(&database, &[]).await;
     let mut pages = 0;
     for (query, at_the_end, last) in [
@@ -79,8 +81,8 @@ async fn of_two_hundred_thousand_groups_the_last_page_costs_what_the_first_does(
         assert!(end < bound, "{query}: {beginning:?} at the beginning, {end:?} at the end");
         pages += 2 * i64::try_from(TIMES).expect("few");
     }
-    // The counters of a session are complete once it has ended.
     server.stop().await;
+    let pool = alone(&database).await;
     let (whole, entries): (i64, i64) = sqlx::query_as(
         "select (select sum(seq_scan)::bigint from pg_stat_user_tables
                   where relname in ('groups', 'group_profiles')),
