@@ -106,11 +106,9 @@ pub(super) fn decide_release(facts: &Facts, id: &GroupId) -> Result<Decision, St
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::model::{GroupType, InviteOption, JoinOption, Limits, Member, Moment, Role, User};
-    use crate::rules::GroupFacts;
+    use crate::rules::{GroupFacts, Rulebook};
 
     const NOW: Moment = Moment::UNIX_EPOCH;
 
@@ -118,10 +116,12 @@ mod tests {
         Group {
             id: GroupId::from_stored("g"),
             group_type: GroupType::Public,
+            own_type: None,
             owner: None,
             join_option: JoinOption::FreeAccess,
             invite_option: InviteOption::FreeAccess,
             max_members: None,
+            mute_all: false,
             member_count,
             pending_count,
             seq: 7,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn with_members(group: Group, ids: &[&str]) -> Facts {
-        let mut facts = Facts::new(NOW, Arc::new(Limits::defaults()));
+        let mut facts = Facts::new(NOW, &Rulebook::builtin(Limits::defaults()));
         let mut of_group = GroupFacts { group: Some(group), ..GroupFacts::default() };
         for id in ids.iter().map(|id| UserId::from_stored(id)) {
             let member = Member {
@@ -159,6 +159,7 @@ mod tests {
                 joined_at: NOW,
                 name_card: String::new(),
                 mute_until: None,
+                custom_fields: crate::model::CustomFields::new(),
                 user_rev: 1,
             };
             of_group.known.insert(id.clone());

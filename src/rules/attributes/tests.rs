@@ -1,9 +1,8 @@
 //! The bounds, what changes, and how often it may.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::model::limits::Limit;
+use crate::rules::Rulebook;
 
 fn map(pairs: &[(&str, &str)]) -> Attributes {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -101,7 +100,7 @@ fn the_refusal_of_too_many_changes_says_when_to_come_back() {
 fn what_was_not_loaded_is_asked_for() {
     let group = GroupId::from_stored("g");
     let caller = Caller { user: crate::model::UserId::from_stored("a"), administrator: true };
-    let facts = Facts::new(at(0), Arc::new(limits(1)));
+    let facts = Facts::new(at(0), &Rulebook::builtin(limits(1)));
     let decided = decide(&facts, &caller, &group, &AttributeChange::Clear);
     assert_eq!(decided, Err(Stop::Missing));
 }

@@ -37,7 +37,6 @@ impl World {
         match operation {
             Operation::CreateGroup(create) => self.create(caller, create),
             Operation::EditGroup { group, edit } => self.edit(caller, group, edit),
-            Operation::SetAttributes { .. } => unreachable!("no script changes attributes"),
             Operation::Dismiss { group } => self.dismiss(caller, group),
             Operation::Invite { group, users, .. } => self.invite(caller, group, users),
             Operation::Join { group, .. } => self.join(caller, group),
