@@ -81,6 +81,8 @@ pub struct Metrics {
     pub log_reads: Counter,
     /// Streams that have a subscriber here.
     pub streams: Gauge,
+    /// Accounts that are being deleted.
+    pub accounts_ending: Gauge,
     /// Whether the database answered when it was last asked.
     pub database_up: Gauge,
 }
@@ -114,6 +116,7 @@ impl Metrics {
             sockets_closed: Family::default(),
             log_reads: Counter::default(),
             streams: Gauge::default(),
+            accounts_ending: Gauge::default(),
             database_up: Gauge::default(),
         };
         metrics.register();
@@ -161,6 +164,11 @@ impl Metrics {
         registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());
         registry.register("log_reads", "Entries read back from the log", self.log_reads.clone());
         registry.register("streams", "Streams with a subscriber here", self.streams.clone());
+        registry.register(
+            "accounts_being_deleted",
+            "Accounts that are being deleted",
+            self.accounts_ending.clone(),
+        );
         registry.register("database_up", "Whether the database answers", self.database_up.clone());
     }
 

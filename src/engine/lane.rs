@@ -193,9 +193,9 @@ impl Lane {
 
     /// Hands the committed entries on, then answers the callers.
     fn publish(&self, commands: Vec<Pending>, outcome: Outcome) {
-        if !outcome.entries.is_empty() {
-            self.metrics.events.inc_by(outcome.entries.len() as u64);
-            (self.outbox)(outcome.entries);
+        if !outcome.committed.is_empty() {
+            self.metrics.events.inc_by(outcome.committed.entries.len() as u64);
+            (self.outbox)(outcome.committed);
         }
         for (pending, verdict) in commands.into_iter().zip(outcome.verdicts) {
             if let Verdict::Decided(result) = verdict {

@@ -4,6 +4,7 @@
 //! uses inside its transaction takes a `&mut PgConnection`; reads are single statements, each of which
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
+pub mod accounts;
 pub mod applications;
 pub mod engine;
 pub mod events;

@@ -43,8 +43,9 @@ async fn many_groups_come_in_several_frames() {
 #[tokio::test]
 async fn a_credential_in_the_header_is_enough() {
     let node = Node::start();
-    let until = chrono::Utc::now() + chrono::Duration::hours(1);
-    let pass = Pass { user: user("alice"), until };
+    let issued_at = chrono::Utc::now();
+    let until = issued_at + chrono::Duration::hours(1);
+    let pass = Pass { user: user("alice"), issued_at, until };
     let mut alice = node.dial(10, Some(pass.clone()));
     alice.say(json!({"type": "hello"}));
     assert_eq!(alice.hear().await["userID"], "alice");

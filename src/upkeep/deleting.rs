@@ -1,0 +1,119 @@
+//! Ending what deleted accounts have left: group by group, then the account itself.
+//!
+//! Where it stands is nowhere written down but in the rows that are left, so that it goes on after any
+//! end of a server, and on several nodes at once. What fails is tried again in the next round and holds up
+//! nothing else: neither the account's other groups nor other accounts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use crate::model::{Error, GroupId, Operation, Reply, UserId};
+use crate::store::Store;
+
+use super::submit;
+
+/// How often it looks for accounts that are being deleted.
+const LOOK: Duration = Duration::from_secs(1);
+/// Accounts that are worked on together.
+const ACCOUNTS: usize = 4;
+/// Accounts read at a time.
+const ACCOUNTS_PAGE: i64 = 100;
+/// Groups of one account that are worked on together.
+const GROUPS: i64 = 32;
+/// Rows that one step of forgetting removes of each kind.
+const ROWS: i64 = 1_000;
+
+/// Works on accounts that are being deleted.
+pub struct Deleting {
+    /// Makes the changes.
+    pub engine: Engine,
+    /// Finds what is left.
+    pub store: Store,
+    /// Told how many there are.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Deleting {
+    /// Works until the token is cancelled.
+    pub async fn run(self, stopping: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                result = self.round() => if let Err(error) = result {
+                    // That the database is away is told elsewhere.
+                    let context = error.context.as_deref();
+                    tracing::debug!(context, "accounts that are being deleted: {error}");
+                },
+            }
+        }
+    }
+
+    /// Goes once through all accounts that are being deleted.
+    async fn round(&self) -> Result<(), Error> {
+        self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
+        let mut after = None;
+        let mut worked = false;
+        loop {
+            let page = self.store.deleted_accounts(after.as_ref(), ACCOUNTS_PAGE).await?;
+            let Some(last) = page.last().cloned() else { break };
+            worked = true;
+            stream::iter(page)
+                .for_each_concurrent(ACCOUNTS, |(_, user)| async move {
+                    if let Err(error) = self.end(&user).await {
+                        let context = error.context.as_deref();
+                        tracing::warn!(%user, context, "an account is not deleted yet: {error}");
+                    }
+                })
+                .await;
+            after = Some(last);
+        }
+        if worked {
+            self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
+        }
+        Ok(())
+    }
+
+    /// Ends everything that is left of an account, as far as that is possible now.
+    async fn end(&self, user: &UserId) -> Result<(), Error> {
+        let mut after = None;
+        let mut failed = None;
+        loop {
+            let groups = self.store.groups_to_depart(user, after.as_ref(), GROUPS).await?;
+            let Some(last) = groups.last().cloned() else { break };
+            let departed = join_all(groups.iter().map(|group| self.depart(user, group))).await;
+            for (group, result) in groups.iter().zip(departed) {
+                if let Err(error) = result {
+                    let context = error.context.as_deref();
+                    tracing::warn!(%user, %group, context, "a deleted account is still here: {error}");
+                    failed = Some(error);
+                }
+            }
+            after = Some(last);
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        while self.store.trim_account(user, ROWS).await? > 0 {}
+        if submit(&self.engine, Operation::ForgetUser { user: user.clone() }).await? == Reply::Done {
+            tracing::info!(%user, "an account is deleted; its id is free");
+        }
+        Ok(())
+    }
+
+    async fn depart(&self, user: &UserId, group: &GroupId) -> Result<(), Error> {
+        let operation = || Operation::Depart { group: group.clone(), user: user.clone() };
+        while submit(&self.engine, operation()).await? == Reply::More {}
+        Ok(())
+    }
+}
