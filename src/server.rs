@@ -91,13 +91,8 @@ impl Server {
             metrics: metrics.clone(),
             rate: rate.clone(),
         };
+        tasks.spawn(Deleting::beside(&upkeep).run(soft.clone()));
         tasks.spawn(upkeep.run(soft.clone()));
-        let deleting = Deleting {
-            engine: engine.clone(),
-            store: store.clone(),
-            metrics: metrics.clone(),
-        };
-        tasks.spawn(deleting.run(soft.clone()));
         tasks.spawn(revoked.run(soft.clone()));
 
         let app = App {

@@ -91,10 +91,8 @@ impl Mailbox {
 
     /// Waits until there is something to take, or a doubt.
     pub(super) async fn filled(&self) {
-        self.until(|inside| {
-            !inside.items.is_empty() || inside.closed.is_some() || inside.doubted
-        })
-        .await;
+        self.until(|inside| !inside.items.is_empty() || inside.closed.is_some() || inside.doubted)
+            .await;
     }
 
     /// Waits until it was too much for the queue, or for a doubt.

@@ -323,7 +323,16 @@ impl Node {
         let hub =
             Hub::start(database.clone(), Bus::Local, metrics.clone(), &tasks, stopping.clone());
         let timing = Timing { farewell: Duration::from_millis(300), ..Timing::default() };
-        Self { database, hub, metrics, stopping, tasks, timing, sockets_per_user: 100, gate: Names::default() }
+        Self {
+            database,
+            hub,
+            metrics,
+            stopping,
+            tasks,
+            timing,
+            sockets_per_user: 100,
+            gate: Names::default(),
+        }
     }
 
     /// Hands on what was committed.

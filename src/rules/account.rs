@@ -49,7 +49,8 @@ fn account<'a>(facts: &'a Facts, id: &UserId) -> Result<Option<&'a User>, Stop> 
 pub(super) fn revoke(facts: &Facts, caller: &Caller, id: &UserId) -> Result<Decision, Stop> {
     permit(caller)?;
     // Of an account that is being deleted no credential is worth anything as it is.
-    let steps = account(facts, id)?.map(|user| Step::Revoke { user: user.id.clone(), ended: false });
+    let steps =
+        account(facts, id)?.map(|user| Step::Revoke { user: user.id.clone(), ended: false });
     Ok(Decision { reply: Reply::Done, steps: steps.into_iter().collect() })
 }
 
@@ -68,7 +69,11 @@ pub(super) fn look_depart(user: &UserId) -> Needs {
 }
 
 /// The open applications of a group that the account made, or that would make it a member.
-fn open_of<'a>(facts: &'a Facts, id: &GroupId, user: &UserId) -> Result<Vec<&'a Application>, Stop> {
+fn open_of<'a>(
+    facts: &'a Facts,
+    id: &GroupId,
+    user: &UserId,
+) -> Result<Vec<&'a Application>, Stop> {
     let all = facts.of(id)?.applications.values().filter(|open| open.handled.is_none());
     let mut open: Vec<&Application> =
         all.filter(|open| open.subject == *user || open.from_user == *user).collect();
@@ -131,3 +136,6 @@ pub(super) fn forget(facts: &Facts, id: &UserId) -> Result<Decision, Stop> {
     let steps = vec![Step::Revoke { user: id.clone(), ended: false }, Step::Forget(id.clone())];
     Ok(Decision { reply: Reply::Done, steps })
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::model::{Error, GroupId, Operation, Reply, UserId};
 use crate::store::Store;
 
-use super::submit;
+use super::{Upkeep, submit};
 
 /// How often it looks for accounts that are being deleted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,15 +32,22 @@ const ROWS: i64 = 1_000;
 
 /// Works on accounts that are being deleted.
 pub struct Deleting {
-    /// Makes the changes.
-    pub engine: Engine,
-    /// Finds what is left.
-    pub store: Store,
-    /// Told how many there are.
-    pub metrics: Arc<Metrics>,
+    engine: Engine,
+    store: Store,
+    metrics: Arc<Metrics>,
 }
 
 impl Deleting {
+    /// Works with the same parts as the rest of upkeep.
+    #[must_use]
+    pub fn beside(upkeep: &Upkeep) -> Self {
+        Self {
+            engine: upkeep.engine.clone(),
+            store: upkeep.store.clone(),
+            metrics: upkeep.metrics.clone(),
+        }
+    }
+
     /// Works until the token is cancelled.
     pub async fn run(self, stopping: CancellationToken) {
         loop {
@@ -105,7 +112,8 @@ impl Deleting {
             return Err(error);
         }
         while self.store.trim_account(user, ROWS).await? > 0 {}
-        if submit(&self.engine, Operation::ForgetUser { user: user.clone() }).await? == Reply::Done {
+        if submit(&self.engine, Operation::ForgetUser { user: user.clone() }).await? == Reply::Done
+        {
             tracing::info!(%user, "an account is deleted; its id is free");
         }
         Ok(())

@@ -15,7 +15,7 @@ pub mod reply;
 pub mod users;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
 use super::App;
 
@@ -33,7 +33,11 @@ pub fn router() -> Router<App> {
         .route("/groups/{groupID}/kick", post(members::kick_members))
         .route("/groups/{groupID}/members", get(members::list_members))
         .route("/groups/{groupID}/events", get(history::list_events))
-        .route("/users/{userID}", get(users::get_user).put(users::put_user))
+        .route(
+            "/users/{userID}",
+            get(users::get_user).put(users::put_user).delete(users::delete_user),
+        )
+        .route("/users/{userID}/credentials", delete(users::revoke_credentials))
         .route("/users/{userID}/groups", get(users::list_groups))
         .route("/applications", get(applications::list_applications))
         .route("/applications/{applicationID}/accept", post(applications::accept_application))

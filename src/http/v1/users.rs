@@ -103,6 +103,27 @@ pub async fn put_user(
     of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
 }
 
+/// `DELETE /v1/users/{userID}`: what the account is in ends afterwards, by itself.
+pub async fn delete_user(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    app.engine.submit(asked.command(Operation::DeleteUser { user }, &[])).await?;
+    Ok(ok(json!({ "status": "deleting" })))
+}
+
+/// `DELETE /v1/users/{userID}/credentials`: whoever holds one has to come again with a new one.
+pub async fn revoke_credentials(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    let operation = Operation::RevokeCredentials { user };
+    of_engine(app.engine.submit(asked.command(operation, &[])).await?)
+}
+
 /// `GET /v1/users/{userID}/groups`
 pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["limit", "next"], &[])?;
