@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<Vec<Revocation>, Error> {
         let rows = sqlx::query!(
             "select user_id, at, ended, changed_at from revocations
-              where changed_at > least($1, clock_timestamp()) - make_interval(secs => $2)
+              where changed_at > least($1, statement_timestamp()) - make_interval(secs => $2)
                 and ($3::timestamptz is null or (changed_at, user_id) > ($3, $4))
               order by changed_at, user_id limit $5",
             since,
