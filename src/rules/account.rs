@@ -37,13 +37,9 @@ fn only(user: &UserId) -> Rows {
 
 /// The account; `None` when it is being deleted already.
 fn account<'a>(facts: &'a Facts, id: &UserId) -> Result<Option<&'a User>, Stop> {
-    match facts.user(id)? {
-        Some(user) => Ok(Some(user).filter(|user| user.deleted_at.is_none())),
-        None => {
-            let text = "there is no such account";
-            Err(Error::new(Reason::UnknownAccount, text).field("userID").into())
-        }
-    }
+    let unknown = || Error::new(Reason::UnknownAccount, "there is no such account").field("userID");
+    let user = facts.user(id)?.ok_or_else(unknown)?;
+    Ok(Some(user).filter(|user| user.deleted_at.is_none()))
 }
 
 pub(super) fn revoke(facts: &Facts, caller: &Caller, id: &UserId) -> Result<Decision, Stop> {

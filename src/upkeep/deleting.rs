@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -14,13 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 use crate::metrics::Metrics;
-use crate::model::{Error, GroupId, Operation, Reply, UserId};
+use crate::model::{Error, GroupId, Moment, Operation, Reply, UserId};
 use crate::store::Store;
 
 use super::{Upkeep, submit};
 
 /// How often it looks for accounts that are being deleted.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long an account stays marked at least: by then every node knows that its credentials are over, and
+/// none takes one of them for a new account's.
+const KNOWN: TimeDelta = TimeDelta::seconds(2);
 /// Accounts that are worked on together.
 const ACCOUNTS: usize = 4;
 /// Accounts read at a time.
@@ -68,16 +72,14 @@ impl Deleting {
 
     /// Goes once through all accounts that are being deleted.
     async fn round(&self) -> Result<(), Error> {
-        self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
         let mut after = None;
-        let mut worked = false;
         loop {
+            self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
             let page = self.store.deleted_accounts(after.as_ref(), ACCOUNTS_PAGE).await?;
-            let Some(last) = page.last().cloned() else { break };
-            worked = true;
+            let Some(last) = page.last().cloned() else { return Ok(()) };
             stream::iter(page)
-                .for_each_concurrent(ACCOUNTS, |(_, user)| async move {
-                    if let Err(error) = self.end(&user).await {
+                .for_each_concurrent(ACCOUNTS, |(deleted_at, user)| async move {
+                    if let Err(error) = self.end(&user, deleted_at).await {
                         let context = error.context.as_deref();
                         tracing::warn!(%user, context, "an account is not deleted yet: {error}");
                     }
@@ -85,14 +87,10 @@ impl Deleting {
                 .await;
             after = Some(last);
         }
-        if worked {
-            self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
-        }
-        Ok(())
     }
 
     /// Ends everything that is left of an account, as far as that is possible now.
-    async fn end(&self, user: &UserId) -> Result<(), Error> {
+    async fn end(&self, user: &UserId, deleted_at: Moment) -> Result<(), Error> {
         let mut after = None;
         let mut failed = None;
         loop {
@@ -112,6 +110,9 @@ impl Deleting {
             return Err(error);
         }
         while self.store.trim_account(user, ROWS).await? > 0 {}
+        if self.store.now().await? < deleted_at + KNOWN {
+            return Ok(());
+        }
         if submit(&self.engine, Operation::ForgetUser { user: user.clone() }).await? == Reply::Done
         {
             tracing::info!(%user, "an account is deleted; its id is free");
