@@ -32,7 +32,7 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn of(command: &Command) -> Self {
+    pub(super) fn of(command: &Command) -> Self {
         match (command.operation.group(), &command.operation) {
             (Some(group), _) => Self::Group(group.clone()),
             (

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
-use futures_util::stream;
+use futures_util::stream::{self, FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
@@ -30,7 +29,9 @@ const ACCOUNTS: usize = 4;
 /// Accounts read at a time.
 const ACCOUNTS_PAGE: i64 = 100;
 /// Groups of one account that are worked on together.
-const GROUPS: i64 = 32;
+const GROUPS: usize = 32;
+/// Groups read at a time.
+const PAGE: i64 = 200;
 /// Rows that one step of forgetting removes of each kind.
 const ROWS: i64 = 1_000;
 
@@ -91,20 +92,23 @@ impl Deleting {
 
     /// Ends everything that is left of an account, as far as that is possible now.
     async fn end(&self, user: &UserId, deleted_at: Moment) -> Result<(), Error> {
-        let mut after = None;
+        let mut departing = FuturesUnordered::new();
         let mut failed = None;
+        let mut after = None;
         loop {
-            let groups = self.store.groups_to_depart(user, after.as_ref(), GROUPS).await?;
-            let Some(last) = groups.last().cloned() else { break };
-            let departed = join_all(groups.iter().map(|group| self.depart(user, group))).await;
-            for (group, result) in groups.iter().zip(departed) {
-                if let Err(error) = result {
-                    let context = error.context.as_deref();
-                    tracing::warn!(%user, %group, context, "a deleted account is still here: {error}");
-                    failed = Some(error);
-                }
-            }
+            let page = self.store.groups_to_depart(user, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last().cloned() else { break };
             after = Some(last);
+            for group in page {
+                // As many as that at once, of whatever page: one that has to wait holds up no other.
+                if departing.len() >= GROUPS {
+                    failed = departing.next().await.and_then(Result::err).or(failed);
+                }
+                departing.push(depart(self.engine.clone(), user.clone(), group));
+            }
+        }
+        while let Some(departed) = departing.next().await {
+            failed = departed.err().or(failed);
         }
         if let Some(error) = failed {
             return Err(error);
@@ -119,10 +123,20 @@ impl Deleting {
         }
         Ok(())
     }
+}
 
-    async fn depart(&self, user: &UserId, group: &GroupId) -> Result<(), Error> {
-        let operation = || Operation::Depart { group: group.clone(), user: user.clone() };
-        while submit(&self.engine, operation()).await? == Reply::More {}
-        Ok(())
+/// Ends everything that an account has in a group.
+async fn depart(engine: Engine, user: UserId, group: GroupId) -> Result<(), Error> {
+    loop {
+        let operation = Operation::Depart { group: group.clone(), user: user.clone() };
+        match submit(&engine, operation).await {
+            Ok(Reply::More) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                let context = error.context.as_deref();
+                tracing::warn!(%user, %group, context, "a deleted account is still here: {error}");
+                return Err(error);
+            }
+        }
     }
 }
