@@ -1,21 +1,24 @@
 //! Ending what deleted accounts have left: group by group, then the account itself.
 //!
 //! Where it stands is nowhere written down but in the rows that are left, so that it goes on after any
-//! end of a server, and on several nodes at once. What fails is tried again in the next round and holds up
+//! end of a server, and on several nodes at once. What fails is tried again a second later and holds up
 //! nothing else: neither the account's other groups nor other accounts.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, FuturesUnordered};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::model::{Error, GroupId, Moment, Operation, Reply, UserId};
 use crate::store::Store;
+use crate::store::accounts::Place;
 
 use super::{Upkeep, submit};
 
@@ -25,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// none takes one of them for a new account's.
 const KNOWN: TimeDelta = TimeDelta::seconds(2);
 /// Accounts that are worked on together.
-const ACCOUNTS: usize = 4;
+const ACCOUNTS: usize = 16;
 /// Accounts read at a time.
 const ACCOUNTS_PAGE: i64 = 100;
 /// Groups of one account that are worked on together.
@@ -55,39 +58,52 @@ impl Deleting {
 
     /// Works until the token is cancelled.
     pub async fn run(self, stopping: CancellationToken) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut after = None;
+        let mut waiting: VecDeque<Place> = VecDeque::new();
+        let mut busy: HashSet<UserId> = HashSet::new();
+        let mut working = FuturesUnordered::new();
         loop {
-            tokio::select! {
-                () = stopping.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+            while working.len() < ACCOUNTS
+                && let Some((deleted_at, user)) = waiting.pop_front()
+            {
+                if busy.insert(user.clone()) {
+                    working.push(self.work_on(user, deleted_at));
+                }
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
-                result = self.round() => if let Err(error) = result {
-                    // That the database is away is told elsewhere.
-                    let context = error.context.as_deref();
-                    tracing::debug!(context, "accounts that are being deleted: {error}");
+                Some(user) = working.next() => {
+                    busy.remove(&user);
+                }
+                _ = looks.tick(), if waiting.is_empty() => match self.look(&mut after).await {
+                    Ok(page) => waiting.extend(page),
+                    Err(error) => {
+                        // That the database is away is told elsewhere.
+                        let context = error.context.as_deref();
+                        tracing::debug!(context, "accounts that are being deleted: {error}");
+                    }
                 },
             }
         }
     }
 
-    /// Goes once through all accounts that are being deleted.
-    async fn round(&self) -> Result<(), Error> {
-        let mut after = None;
-        loop {
-            self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
-            let page = self.store.deleted_accounts(after.as_ref(), ACCOUNTS_PAGE).await?;
-            let Some(last) = page.last().cloned() else { return Ok(()) };
-            stream::iter(page)
-                .for_each_concurrent(ACCOUNTS, |(deleted_at, user)| async move {
-                    if let Err(error) = self.end(&user, deleted_at).await {
-                        let context = error.context.as_deref();
-                        tracing::warn!(%user, context, "an account is not deleted yet: {error}");
-                    }
-                })
-                .await;
-            after = Some(last);
+    /// The next accounts that are being deleted, from the beginning again behind the last.
+    async fn look(&self, after: &mut Option<Place>) -> Result<Vec<Place>, Error> {
+        self.metrics.accounts_ending.set(self.store.accounts_being_deleted().await?);
+        let page = self.store.deleted_accounts(after.as_ref(), ACCOUNTS_PAGE).await?;
+        let full = i64::try_from(page.len()).is_ok_and(|length| length >= ACCOUNTS_PAGE);
+        *after = page.last().filter(|_| full).cloned();
+        Ok(page)
+    }
+
+    async fn work_on(&self, user: UserId, deleted_at: Moment) -> UserId {
+        if let Err(error) = self.end(&user, deleted_at).await {
+            let context = error.context.as_deref();
+            tracing::warn!(%user, context, "an account is not deleted yet: {error}");
         }
+        user
     }
 
     /// Ends everything that is left of an account, as far as that is possible now.
