@@ -45,14 +45,19 @@ alter table users add column deleted_by text collate "C";
 create index users_deleted on users (deleted_at) where deleted_at is not null;
 
 -- Credentials made at or before this moment are worth nothing; while ended is set, none is. Apart from
--- users, because it has to outlive the account.
+-- users, because it has to outlive the account. user_seq is the number behind which the own events of an
+-- account begin that is made again under this id: old cursors never meet another history.
 create table revocations (
     user_id text collate "C" primary key,
     at timestamptz not null,
     ended boolean not null default false,
-    changed_at timestamptz not null
+    changed_at timestamptz not null,
+    user_seq bigint not null default 0
 );
-create index revocations_by_change on revocations (changed_at);
+create index revocations_by_change on revocations (changed_at, user_id);
+-- What the end of an account looks for.
+create index members_left on members (user_id, group_id) where left_seq is not null;
+create index applications_from_user_in_group on applications (from_user, group_id) where state = 0;
 
 -- What was true of each type of an operator's own when groups of it were made: counters rest on it.
 create table own_types (

@@ -85,6 +85,8 @@ pub struct Metrics {
     pub unreleased_groups: Gauge,
     /// Members that are left in them.
     pub unreleased_members: Gauge,
+    /// Accounts that are being deleted.
+    pub accounts_ending: Gauge,
     /// Whether the database answered when it was last asked.
     pub database_up: Gauge,
 }
@@ -120,6 +122,7 @@ impl Metrics {
             streams: Gauge::default(),
             unreleased_groups: Gauge::default(),
             unreleased_members: Gauge::default(),
+            accounts_ending: Gauge::default(),
             database_up: Gauge::default(),
         };
         metrics.register();
@@ -176,6 +179,11 @@ impl Metrics {
             "unreleased_members",
             "Members left to release in dismissed groups",
             self.unreleased_members.clone(),
+        );
+        registry.register(
+            "accounts_being_deleted",
+            "Accounts that are being deleted",
+            self.accounts_ending.clone(),
         );
         registry.register("database_up", "Whether the database answers", self.database_up.clone());
     }

@@ -1,10 +1,14 @@
 //! What a server does without being asked: ends applications whose time is over, releases what large
-//! dismissed groups left behind, forgets what nobody needs any more, and watches the database.
+//! dismissed groups left behind, forgets what nobody needs any more, and watches the database. Accounts that
+//! are being deleted ([`Deleting`]) and credentials that other nodes revoke ([`Revoked`]) have tasks of
+//! their own, which nothing here holds up.
 //!
 //! Every change goes through the engine like a caller's. Several nodes may do the same work at the same
 //! time: whoever comes second finds nothing left to do.
 
+mod deleting;
 mod releases;
+mod revoked;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +21,9 @@ use crate::metrics::Metrics;
 use crate::model::{Caller, Command, Error, Operation, Reply, UserId};
 use crate::store::Store;
 use releases::Releases;
+
+pub use deleting::Deleting;
+pub use revoked::{Revoked, Told};
 
 /// How often it looks for what is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -102,7 +109,12 @@ impl Upkeep {
     }
 
     async fn submit(&self, operation: Operation) -> Result<Reply, Error> {
-        let caller = Caller { user: UserId::from_stored("muster"), administrator: true };
-        self.engine.submit(Command { caller, operation, idempotency: None }).await
+        submit(&self.engine, operation).await
     }
+}
+
+/// Has the engine do something of the server's own.
+async fn submit(engine: &Engine, operation: Operation) -> Result<Reply, Error> {
+    let caller = Caller { user: UserId::from_stored("muster"), administrator: true };
+    engine.submit(Command { caller, operation, idempotency: None }).await
 }

@@ -197,6 +197,28 @@ pub enum Operation {
         /// The accounts, without repetitions.
         users: Vec<(UserId, UserEdit)>,
     },
+    /// Make all credentials worthless that an account has by now.
+    RevokeCredentials {
+        /// The account.
+        user: UserId,
+    },
+    /// End an account. Its memberships and applications end afterwards, by [`Operation::Depart`].
+    DeleteUser {
+        /// The account.
+        user: UserId,
+    },
+    /// The server's own: end what an account that is being deleted has in a group.
+    Depart {
+        /// The group.
+        group: GroupId,
+        /// The account.
+        user: UserId,
+    },
+    /// The server's own: forget a deleted account that has nothing left anywhere, so that its id is free.
+    ForgetUser {
+        /// The account.
+        user: UserId,
+    },
 }
 
 /// A group to be made.
@@ -354,8 +376,13 @@ impl Operation {
             | Self::ImportMembers { group, .. }
             | Self::Decide { group, .. }
             | Self::Expire { group, .. }
-            | Self::Release { group } => Some(group),
-            Self::PutUser { .. } | Self::ImportUsers { .. } => None,
+            | Self::Release { group }
+            | Self::Depart { group, .. } => Some(group),
+            Self::PutUser { .. }
+            | Self::ImportUsers { .. }
+            | Self::RevokeCredentials { .. }
+            | Self::DeleteUser { .. }
+            | Self::ForgetUser { .. } => None,
         }
     }
 
@@ -399,6 +426,10 @@ impl Operation {
             Self::Release { .. } => "release",
             Self::PutUser { .. } => "put_user",
             Self::ImportUsers { .. } => "import_users",
+            Self::RevokeCredentials { .. } => "revoke_credentials",
+            Self::DeleteUser { .. } => "delete_user",
+            Self::Depart { .. } => "depart",
+            Self::ForgetUser { .. } => "forget_user",
         }
     }
 }

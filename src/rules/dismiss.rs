@@ -142,6 +142,7 @@ mod tests {
             membership_rev: 1,
             user_seq: 0,
             deleted_at: None,
+            deleted_by: None,
             created_at: NOW,
             fresh: false,
         }

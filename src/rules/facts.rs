@@ -64,6 +64,8 @@ pub struct Facts {
     pub groups: HashMap<GroupId, GroupFacts>,
     /// Locked users; `None` when there is no such account.
     pub users: HashMap<UserId, Option<User>>,
+    /// Of accounts that are to be forgotten: whether a membership or an open application is left.
+    pub lingering: HashMap<UserId, bool>,
     /// What accepted decisions changed.
     pub changes: Changes,
 }
@@ -89,6 +91,12 @@ pub struct Changes {
     pub users: BTreeSet<UserId>,
     /// Users whose profile or settings changed.
     pub accounts: BTreeSet<UserId>,
+    /// Users who were marked as deleted.
+    pub deleted: BTreeSet<UserId>,
+    /// Users whose credentials were revoked, with whether none is worth anything from now on.
+    pub revoked: BTreeMap<UserId, bool>,
+    /// Users who are to be forgotten, with the number of their newest own event.
+    pub forgotten: BTreeMap<UserId, i64>,
     /// Applications that were made or closed.
     pub applications: BTreeSet<(GroupId, ApplicationId)>,
     /// Dismissed groups with members or applications left to release.
@@ -115,6 +123,8 @@ impl Changes {
             && self.unbanned.is_empty()
             && self.releases.is_empty()
             && self.released.is_empty()
+            && self.revoked.is_empty()
+            && self.forgotten.is_empty()
     }
 }
 
@@ -128,6 +138,7 @@ impl Facts {
             types: rulebook.types.clone(),
             groups: HashMap::new(),
             users: HashMap::new(),
+            lingering: HashMap::new(),
             changes: Changes::default(),
         }
     }

@@ -8,6 +8,7 @@
 //!    then locked. Nobody's row is locked before permission is proved;
 //! 3. [`decide`], when everything is loaded: the decision, which [`apply`] brings into the facts.
 
+pub mod account;
 pub mod application;
 pub mod apply;
 pub mod attributes;
@@ -59,6 +60,8 @@ pub struct Needs {
     pub members_up_to: Option<i64>,
     /// Whether so many of the open applications matter.
     pub applications_up_to: Option<i64>,
+    /// People some of whose own open applications matter, whoever would become a member by them.
+    pub askers: Vec<UserId>,
 }
 
 /// Whose own rows have to be locked.
@@ -85,9 +88,13 @@ impl Rows {
 pub fn look(command: &Command, group: Option<&Group>) -> Needs {
     let caller = &command.caller.user;
     match &command.operation {
-        Operation::CreateGroup(_) | Operation::PutUser { .. } | Operation::ImportUsers { .. } => {
-            Needs::default()
-        }
+        Operation::CreateGroup(_)
+        | Operation::PutUser { .. }
+        | Operation::ImportUsers { .. }
+        | Operation::RevokeCredentials { .. }
+        | Operation::DeleteUser { .. }
+        | Operation::ForgetUser { .. } => Needs::default(),
+        Operation::Depart { user, .. } => account::look_depart(user),
         Operation::EditGroup { edit, .. } => Needs {
             people: vec![caller.clone()],
             profile: edit.touches_profile(),
@@ -172,6 +179,11 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
         }
         Operation::PutUser { user, edit } => user::users(facts, caller, user, edit),
         Operation::ImportUsers { users } => user::import_rows(caller, users),
+        Operation::RevokeCredentials { user } | Operation::DeleteUser { user } => {
+            account::users(caller, user)
+        }
+        Operation::Depart { group, user } => account::depart_users(facts, group, user),
+        Operation::ForgetUser { user } => Ok(account::forget_rows(user)),
     }
 }
 
@@ -218,6 +230,10 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
         Operation::Expire { group, application, .. } => decide::expire(facts, group, *application),
         Operation::PutUser { user, edit } => user::decide(facts, caller, user, edit),
         Operation::ImportUsers { users } => user::import(facts, caller, users),
+        Operation::RevokeCredentials { user } => account::revoke(facts, caller, user),
+        Operation::DeleteUser { user } => account::delete(facts, caller, user),
+        Operation::Depart { group, user } => account::depart(facts, group, user),
+        Operation::ForgetUser { user } => account::forget(facts, user),
     }
 }
 

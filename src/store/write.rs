@@ -3,6 +3,7 @@
 //! Every row that is written here was locked before. The updates still demand what the decision assumed,
 //! the number before it and the limit, and the affected rows are counted: a second wall behind the locks.
 
+mod accounts;
 mod attributes;
 mod columns;
 mod main;
@@ -53,5 +54,6 @@ pub(crate) async fn write(
     rare::write_releases(connection, facts).await?;
     rare::write_replies(connection, facts.now, replies).await?;
     rare::forget_unused_users(connection, facts).await?;
+    accounts::write_ends(connection, facts).await?;
     Ok(())
 }

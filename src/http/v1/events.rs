@@ -104,7 +104,15 @@ struct Door(Arc<Authenticator>);
 impl Gate for Door {
     async fn check(&self, token: &str) -> Result<Pass, Error> {
         let credential = self.0.authenticate(token, Utc::now()).await?;
-        Ok(Pass { user: credential.caller.user, until: credential.expires_at })
+        Ok(Pass {
+            user: credential.caller.user,
+            issued_at: credential.issued_at,
+            until: credential.expires_at,
+        })
+    }
+
+    fn holds(&self, pass: &Pass) -> Result<(), Error> {
+        self.0.revocations().check(&pass.user, pass.issued_at)
     }
 }
 

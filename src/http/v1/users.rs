@@ -128,6 +128,45 @@ pub async fn put_user(
     of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
 }
 
+/// Delete an account.
+///
+/// For app administrators. Its credentials are worth nothing from now on and its sockets close; then its memberships and
+/// open applications end, group by group, by themselves. A group that it owned stays, without an owner. The id is
+/// free again when this is finished.
+#[utoipa::path(
+    delete, path = "/users/{userID}", tag = "Users",
+    responses((status = 200, description = "It is being deleted.", body = shapes::Deleting,
+        example = json!({ "status": "deleting" }))),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount])))
+)]
+pub async fn delete_user(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    app.engine.submit(asked.command(Operation::DeleteUser { user }, &[])).await?;
+    Ok(ok(json!({ "status": "deleting" })))
+}
+
+/// Revoke a user's credentials.
+///
+/// For app administrators. All that were made until now are refused from now on, and the sockets that were opened with
+/// one close; who has a newer one may come again.
+#[utoipa::path(
+    delete, path = "/users/{userID}/credentials", tag = "Users",
+    responses((status = 200, description = "Revoked.")),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount, AccountDeleted])))
+)]
+pub async fn revoke_credentials(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    let operation = Operation::RevokeCredentials { user };
+    of_engine(app.engine.submit(asked.command(operation, &[])).await?)
+}
+
 /// List the groups of a user.
 ///
 /// For himself and app administrators, of all types. SDK: `getJoinedGroupList`.

@@ -81,6 +81,8 @@ pub(super) const COMMANDS: &[Row] = &[
     Row { service: LOGIN, name: "account_import",        types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::import(call)) },
     Row { service: LOGIN, name: "multiaccount_import",   types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::import_many(call)) },
     Row { service: LOGIN, name: "account_check",         types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::check(call)) },
+    Row { service: LOGIN, name: "account_delete",        types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::delete(call)) },
+    Row { service: LOGIN, name: "kick",                  types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::kick(call)) },
 ];
 
 /// What a path asks for.

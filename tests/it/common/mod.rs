@@ -356,11 +356,13 @@ const RULES: &[(&str, &str)] = &[
                                      where a.subject = u.user_id and a.state = 0)",
     ),
     (
-        "a user's own stream is 1..user_seq without holes",
+        "a user's own stream is 1..user_seq without holes, or goes on behind a deleted account's",
         "select u.user_id from users u
+           left join revocations r using (user_id)
            left join (select user_id, count(*) n, max(seq) hi
                         from user_events group by 1) e using (user_id)
-          where coalesce(e.n, 0) <> u.user_seq or coalesce(e.hi, 0) <> u.user_seq",
+          where coalesce(e.n, 0) <> u.user_seq - coalesce(r.user_seq, 0)
+             or coalesce(e.hi, coalesce(r.user_seq, 0)) <> u.user_seq",
     ),
     (
         "memberships lie within the log",

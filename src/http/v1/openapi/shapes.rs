@@ -292,3 +292,9 @@ pub struct GroupPage {
     group_list: Vec<ListedGroup>,
     next: Option<String>,
 }
+
+/// An account that is being deleted.
+#[derive(ToSchema)]
+pub struct Deleting {
+    status: String,
+}
