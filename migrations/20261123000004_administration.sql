@@ -16,9 +16,12 @@ create index groups_of_type on groups ((coalesce(own_type, group_type::text)), n
 -- Fields of the app's own: an object of strings.
 alter table group_profiles
     add column custom_fields jsonb,
+    add column folded_name text collate "C" not null default '',
     add constraint group_profiles_custom_fields check (jsonb_typeof(custom_fields) = 'object');
--- Search by the beginning of a name, without regard to case.
-create index group_profiles_by_name on group_profiles ((lower(name) collate "C"), group_id);
+-- Search by the beginning of a name, without regard to case. Names are folded by Muster, because what
+-- lower() does depends on the database's locale.
+update group_profiles set folded_name = lower(name);
+create index group_profiles_by_name on group_profiles (folded_name, group_id);
 
 alter table members
     add column custom_fields jsonb,

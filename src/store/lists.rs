@@ -61,6 +61,12 @@ fn without_places(found: Vec<(ListedGroup, Place)>) -> Vec<ListedGroup> {
     found.into_iter().map(|(group, _)| group).collect()
 }
 
+/// A name as searches compare it: in lower case, as Unicode has it.
+#[must_use]
+pub(super) fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
 /// What the index of types knows the groups of a type by.
 #[must_use]
 pub fn type_key(group_type: GroupType) -> String {
@@ -282,22 +288,23 @@ impl Store {
         id: &str,
         limit: usize,
     ) -> Result<Vec<ListedGroup>, Error> {
+        let search = folded(search);
         // The last character there is: whatever a name goes on with comes before it.
         let end = format!("{search}\u{10ffff}");
         let rows = sqlx::query_as!(
             Row,
             r#"select g.group_id, g.group_type, g.own_type, g.owner_id, g.member_count,
                       g.max_members, g.created_at, g.dismissed_at, g.seq, g.number,
-                      p.name, p.folded as "folded_name!"
-                 from (select x.group_id, x.name, lower(x.name) as folded
+                      p.name, p.folded_name as "folded_name!"
+                 from (select x.group_id, x.name, x.folded_name
                          from group_profiles x
-                        where (lower(x.name) collate "C", x.group_id)
-                              > (greatest($2::text collate "C", lower($1::text) collate "C"), $3::text)
-                          and lower(x.name) collate "C" < lower($4::text)
-                        order by lower(x.name) collate "C", x.group_id limit $5) p
+                        where (x.folded_name, x.group_id)
+                              > (greatest($2::text collate "C", $1::text collate "C"), $3::text)
+                          and x.folded_name < $4::text
+                        order by x.folded_name, x.group_id limit $5) p
                 cross join lateral (select * from groups x
                                      where x.group_id = p.group_id offset 0) g
-                order by p.folded collate "C", p.group_id"#,
+                order by p.folded_name, p.group_id"#,
             search,
             name,
             id,

@@ -123,6 +123,9 @@ async fn a_search_finds_the_beginning_of_ids_and_then_of_names_without_regard_to
     let expected = ["team", "coffee", "live", "@TGS#_tea"];
     assert_eq!(all_pages(&server, "search=tea", 1).await, expected);
     assert!(all_pages(&server, "search=the%20team", 1).await.is_empty());
+    // Case is Unicode's, whatever the database's locale.
+    server.patch("owner", "/v1/groups/team", json!({ "groupName": "ÉLAN Жизни" })).await.ok();
+    assert_eq!(all_pages(&server, "search=%C3%A9lan%20%D0%B6", 1).await, ["team"]);
     server.stop().await;
 }
 

@@ -26,7 +26,8 @@ async fn make_many(pool: &PgPool) {
                 case when n % 10000 = 0 then 4 else (array[1, 2, 3, 5])[1 + n % 4] end,
                 1, 1, 0, 0, 1, now() from generate_series(1, 200000) n;
          insert into group_profiles
-         select 'g' || lpad(n::text, 6, '0'), 'Name ' || n, '', '', '', now()
+                (group_id, name, folded_name, introduction, notification, face_url, changed_at)
+         select 'g' || lpad(n::text, 6, '0'), 'Name ' || n, 'name ' || n, '', '', '', now()
            from generate_series(1, 200000) n;
          analyze groups, group_profiles",
     )
