@@ -2,21 +2,26 @@
 //! `tencent-im.md` sections 2 to 4).
 //!
 //! The cast: `gate` checks what every call has to pass, in the documented order; `table` lists the
-//! commands; `body` reads fields, `words` knows Tencent's spellings, `views` what replies show of groups and
-//! members, `reply` the envelope and the codes; `groups`, `members`, `joined` and `accounts` hold one
-//! handler for each command.
+//! commands; `body` reads fields, `custom` those of the app's own, `words` knows Tencent's spellings, `views`
+//! what replies show of groups and members, `reply` the envelope and the codes; `groups`, `members`, `edit`,
+//! `mutes`, `bans`, `import`, `joined` and `accounts` hold one handler for each command.
 //!
 //! What holds: every call is answered with HTTP status 200, and `ErrorCode` tells. Only app
 //! administrators get past the gate, and the engine treats them as it does on the native face: no
 //! approval, no consent, but every ban and limit. The face decides no permission of its own.
 
 mod accounts;
+mod bans;
 mod body;
 mod call;
+mod custom;
+mod edit;
 mod gate;
 mod groups;
+mod import;
 mod joined;
 mod members;
+mod mutes;
 mod reply;
 mod table;
 mod views;
