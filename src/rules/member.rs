@@ -15,10 +15,10 @@ use crate::model::{
 use super::facts::{Facts, Stop};
 use super::matrix::{Action, Standing};
 use super::types::TypeRules;
-use super::{Decision, Step, standing};
+use super::{Decision, Step, check_named, standing};
 
-/// Most people of one mute (`tencent-im.md` 1.5). It brings nobody in, so that the setting for
-/// invitations does not bound it.
+/// Most people of one mute (`tencent-im.md` 1.5). It brings nobody in: the setting for invitations does
+/// not bound it.
 const MUTED_IN_CALL: usize = 500;
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write: the end of what never ends.
@@ -132,15 +132,6 @@ fn note_mute(change: &mut MemberChange, now: Moment, member: &Member, seconds: u
     }
 }
 
-fn check_named(named: usize) -> Result<(), Error> {
-    if named <= MUTED_IN_CALL {
-        return Ok(());
-    }
-    let text = format!("userList names {named} people, at most {MUTED_IN_CALL} are possible");
-    let error = Error::new(Reason::TooManyInCall, text).field("userList");
-    Err(error.limit(MUTED_IN_CALL).current(named))
-}
-
 pub(super) fn mute(
     facts: &Facts,
     caller: &Caller,
@@ -151,7 +142,7 @@ pub(super) fn mute(
     let (group, of_group) = facts.existing(id)?;
     let standing = standing(of_group, caller)?;
     facts.rules(group).permit(Action::Mute, standing)?;
-    check_named(users.len())?;
+    check_named(users.len(), MUTED_IN_CALL, "userList")?;
     let mut outcomes = Vec::with_capacity(users.len());
     let mut changes = Vec::new();
     for user in users {

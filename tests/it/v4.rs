@@ -17,6 +17,7 @@ mod joined;
 mod members;
 mod mutes;
 mod reads;
+mod types;
 
 use serde_json::{Value, json};
 

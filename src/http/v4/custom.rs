@@ -90,21 +90,21 @@ mod tests {
     use super::*;
     use crate::model::Reason;
 
-    fn read(list: Value) -> Result<FieldChanges, Error> {
+    fn read(list: &Value) -> Result<FieldChanges, Error> {
         let body = json!({"AppMemberDefinedData": list});
         changes_of_member(&Fields::new(body.as_object().unwrap()))
     }
 
     #[test]
     fn keys_have_values_and_the_last_one_counts() {
-        let changes = read(json!([
+        let changes = read(&json!([
             {"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}, {"Key": "a", "Value": "2"},
         ]));
         let expected = [("a", "2"), ("b", "")];
         let expected = expected.map(|(key, value)| (key.to_owned(), Some(value.to_owned())));
         assert_eq!(changes, Ok(FieldChanges::from(expected)));
-        assert_eq!(read(json!(null)), Ok(FieldChanges::new()));
-        assert_eq!(read(json!([])), Ok(FieldChanges::new()));
+        assert_eq!(read(&json!(null)), Ok(FieldChanges::new()));
+        assert_eq!(read(&json!([])), Ok(FieldChanges::new()));
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
                 "AppMemberDefinedData[0].Value has 65 bytes, at most 64 are allowed",
             ),
         ] {
-            let error = read(list).expect_err(text);
+            let error = read(&list).expect_err(text);
             assert_eq!(error.text, text);
             assert!(error.field.is_some_and(|field| text.starts_with(&field)));
         }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::body::{Fields, Name, at_most, first_places};
+use super::body::{Fields, Name, first_places};
 use super::call::Call;
 use super::groups::{GROUP_ID, make, read_create, read_new_member};
 use super::reply::{Answer, Refusal};
@@ -12,9 +12,6 @@ use crate::model::{Error, MemberOutcome, MemberResult, NewMember, Operation, Rea
 use crate::rules::Types;
 
 const MEMBER_LIST: Name = &["MemberList"];
-
-/// Most members of one `import_group_member`.
-const MEMBERS_IN_CALL: usize = 300;
 
 /// `import_group`.
 pub(super) async fn group(call: Call) -> Result<Answer, Refusal> {
@@ -68,9 +65,7 @@ fn read_members(fields: &Fields<'_>, user_bytes: usize) -> Result<Vec<NewMember>
         let joined_at = member.moment(&["JoinTime"])?;
         members.push(NewMember { joined_at, ..read_new_member(&member, user_bytes)? });
     }
-    let members = first_places(members, |member: &NewMember| member.user.clone());
-    at_most("MemberList", members.len(), MEMBERS_IN_CALL, Reason::TooManyInCall)?;
-    Ok(members)
+    Ok(first_places(members, |member: &NewMember| member.user.clone()))
 }
 
 /// The results of this command: 0 failed, 1 done, 2 a member already. Who is in as many groups as he may

@@ -178,6 +178,20 @@ fn lists(of: &str) -> Vec<Bad> {
         .into()
 }
 
+fn members() -> Vec<Bad> {
+    let mut all = missing();
+    all.extend(lists("objects"));
+    all.extend([
+        bad(json!([]), "is empty"),
+        bad(json!(["a"]), "[0] must be an object"),
+        bad(json!([{}]), "[0].Member_Account is missing"),
+        bad(json!([{"Member_Account": 7}]), "[0].Member_Account must be a string"),
+        bad(json!([{"Member_Account": "a", "Role": 7}]), "[0].Role must be a string"),
+        bad(json!([{"Member_Account": "a", "JoinTime": -1}]), "[0].JoinTime must be"),
+    ]);
+    all
+}
+
 fn data(keys: usize, bytes: usize) -> Vec<Bad> {
     let one = |key: Value, value: Value| json!([{"Key": key, "Value": value}]);
     let many: Vec<Value> =
@@ -244,19 +258,7 @@ fn everything_wrong(kind: Kind) -> Vec<Bad> {
             all.push(bad(json!("Nonsense"), "must be one of"));
             all
         }
-        Kind::Members => {
-            let mut all = missing();
-            all.extend(lists("objects"));
-            all.extend([
-                bad(json!([]), "is empty"),
-                bad(json!(["a"]), "[0] must be an object"),
-                bad(json!([{}]), "[0].Member_Account is missing"),
-                bad(json!([{"Member_Account": 7}]), "[0].Member_Account must be a string"),
-                bad(json!([{"Member_Account": "a", "Role": 7}]), "[0].Role must be a string"),
-                bad(json!([{"Member_Account": "a", "JoinTime": -1}]), "[0].JoinTime must be"),
-            ]);
-            all
-        }
+        Kind::Members => members(),
         Kind::Data(keys, bytes) => data(keys, bytes),
         Kind::Names => {
             let mut all = lists("strings");

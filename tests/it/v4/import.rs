@@ -161,7 +161,7 @@ async fn what_import_group_member_refuses() {
         (with("g1", "JoinTime", json!(u32::MAX)), 10_004, "JoinTime is in the future"),
         (with("g1", "JoinTime", json!("now")), 10_004, "MemberList[0].JoinTime must be"),
         (people("g1", &[]), 10_004, "MemberList is empty"),
-        (people("g1", &many), 10_005, "MemberList has 301 entries, at most 300"),
+        (people("g1", &many), 10_005, "MemberList names 301 people, at most 300"),
         (people("live", &["a"]), 10_007, "AVChatRoom"),
         (people("absent", &["a"]), 10_010, "no such group"),
         (people("é", &["a"]), 10_015, "GroupId"),
