@@ -96,6 +96,20 @@ async fn groups_of_every_type_are_changed() {
 }
 
 #[tokio::test]
+async fn a_lowered_limit_evicts_nobody_and_lets_nobody_in() {
+    let server = with_group().await;
+    let lower = json!({"GroupId": "g1", "MaxMemberNum": 1});
+    done(&group(&server, "modify_group_base_info", lower).await);
+    let shown = info(&server, "g1").await;
+    assert_eq!((&shown["MemberNum"], &shown["MaxMemberNum"]), (&json!(4), &json!(1)));
+    let add = json!({"GroupId": "g1", "MemberList": [{"Member_Account": "dave"}]});
+    refused(&group(&server, "add_group_member", add).await, 10_014);
+    let card = json!({"GroupId": "g1", "Member_Account": "bob", "NameCard": "still here"});
+    done(&group(&server, "modify_group_member_info", card).await);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_modify_group_base_info_refuses() {
     let server = Server::with(&[("MUSTER_MEMBERS_PER_GROUP", "1000")]).await;
     server.group("owner", "g1", "Public", json!({})).await;

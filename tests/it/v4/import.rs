@@ -147,6 +147,19 @@ async fn limits_and_bans_hold_for_imports() {
 }
 
 #[tokio::test]
+async fn the_setting_for_invitations_bounds_no_import_and_no_mute() {
+    let server = Server::with(&[("MUSTER_INVITE_BATCH", "2")]).await;
+    ok(group(&server, "import_group", import("g1", "Public")).await);
+    refused(&group(&server, "add_group_member", people("g1", &["a", "b", "c"])).await, 10_005);
+    let answer = ok(group(&server, "import_group_member", people("g1", &["a", "b", "c"])).await);
+    assert_eq!(column(&answer["MemberList"], "Member_Account"), ["a", "b", "c"]);
+    let mute = json!({"GroupId": "g1", "Members_Account": ["a", "b", "c"], "MuteTime": 60});
+    ok(group(&server, "forbid_send_msg", mute).await);
+    server.check_invariants().await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_import_group_member_refuses() {
     let server = Server::start().await;
     ok(group(&server, "import_group", import("g1", "Public")).await);
