@@ -28,6 +28,19 @@ pub const OF_GROUP: FieldBounds = FieldBounds { keys: 10, value_bytes: 512 };
 /// The bounds on a member's fields.
 pub const OF_MEMBER: FieldBounds = FieldBounds { keys: 5, value_bytes: 64 };
 
+/// Checks a key that stands at `place` of a call.
+///
+/// # Errors
+/// [`Reason::InvalidParameter`] naming the place and the bound.
+pub fn check_key(place: &str, key: &str) -> Result<(), Error> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if key.is_empty() || key.len() > KEY_BYTES || !key.bytes().all(plain) {
+        let rule = format!("must have 1 to {KEY_BYTES} letters, digits or underscores");
+        return Err(Error::parameter(place, rule).limit(KEY_BYTES).current(key.len()));
+    }
+    Ok(())
+}
+
 impl FieldBounds {
     /// Checks keys and values of changes, as the field `name` of a call.
     ///
@@ -37,20 +50,24 @@ impl FieldBounds {
         for (key, value) in changes {
             let shown: String = key.chars().take(40).collect();
             let place = format!("{name}.{shown}");
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            if key.is_empty() || key.len() > KEY_BYTES || !key.bytes().all(plain) {
-                let rule = format!("must have 1 to {KEY_BYTES} letters, digits or underscores");
-                return Err(Error::parameter(&place, rule).limit(KEY_BYTES).current(key.len()));
-            }
-            let length = value.as_ref().map_or(0, String::len);
-            if length > self.value_bytes {
-                let most = self.value_bytes;
-                let rule = format!("has {length} bytes, at most {most} are allowed");
-                return Err(Error::parameter(&place, rule).limit(most).current(length));
-            }
-            if value.as_ref().is_some_and(|value| value.contains('\0')) {
-                return Err(Error::parameter(&place, "has the control character U+0000"));
-            }
+            check_key(&place, key)?;
+            self.check_value(&place, value.as_deref().unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Checks a value that stands at `place` of a call.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidParameter`] naming the place and the bound.
+    pub fn check_value(&self, place: &str, value: &str) -> Result<(), Error> {
+        let (length, most) = (value.len(), self.value_bytes);
+        if length > most {
+            let rule = format!("has {length} bytes, at most {most} are allowed");
+            return Err(Error::parameter(place, rule).limit(most).current(length));
+        }
+        if value.contains('\0') {
+            return Err(Error::parameter(place, "has the control character U+0000"));
         }
         Ok(())
     }

@@ -253,21 +253,26 @@ pub(crate) fn check_ban(facts: &Facts, of_group: &GroupFacts, user: &UserId) -> 
     }
 }
 
-/// Whether no more people are named than one call may name.
+/// Whether no more people are named than one call may bring in.
 pub(crate) fn check_batch(facts: &Facts, named: usize, field: &str) -> Result<(), Error> {
     let limit = &facts.limits.invite_batch;
+    let most = usize::try_from(limit.value).unwrap_or(0);
+    check_named(named, most, field).map_err(|error| match error.reason {
+        Reason::TooManyInCall => error.source(limit.source.as_ref()),
+        _ => error,
+    })
+}
+
+/// Whether somebody is named, and no more people than this.
+pub(crate) fn check_named(named: usize, most: usize, field: &str) -> Result<(), Error> {
     if named == 0 {
         return Err(Error::parameter(field, "names nobody"));
     }
-    if usize::try_from(limit.value).is_ok_and(|most| named <= most) {
+    if named <= most {
         return Ok(());
     }
-    let text = format!("{field} names {named} people, at most {} are possible", limit.value);
-    Err(Error::new(Reason::TooManyInCall, text)
-        .field(field)
-        .limit(limit.value)
-        .current(named)
-        .source(limit.source.as_ref()))
+    let text = format!("{field} names {named} people, at most {most} are possible");
+    Err(Error::new(Reason::TooManyInCall, text).field(field).limit(most).current(named))
 }
 
 /// Whether a role is above that of ordinary members.

@@ -7,7 +7,7 @@ mod life;
 mod logs;
 mod metrics;
 mod program;
-mod proxy;
+pub(crate) mod proxy;
 
 use std::time::{Duration, Instant};
 

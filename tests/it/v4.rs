@@ -3,14 +3,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "also the helpers belong to tests")]
 
 mod accounts;
+mod bans;
+mod calls;
+mod coverage;
+mod custom;
+mod edit;
+mod fields;
 mod gate;
 mod groups;
 mod hostile;
+mod import;
 mod joined;
 mod members;
+mod mutes;
 mod reads;
+mod types;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{ADMIN, APP, Server};
 
@@ -67,4 +76,52 @@ fn results(answer: &Value) -> Vec<(String, i64)> {
 fn column<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
     let lines = list.as_array().expect("a list");
     lines.iter().map(|line| line[field].as_str().expect("a string")).collect()
+}
+
+/// Checks an answer that has nothing but the envelope of a success.
+#[track_caller]
+fn done(answer: &Value) {
+    assert_eq!(*answer, json!({"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0}));
+}
+
+/// A server with the Public group `g1` of `owner`, the admin `admin` and the members `bob` and `carol`.
+async fn with_group() -> Server {
+    let server = Server::start().await;
+    let create = json!({
+        "Type": "Public", "Name": "n", "GroupId": "g1", "Owner_Account": "owner", "MemberList": [
+            {"Member_Account": "admin", "Role": "Admin"},
+            {"Member_Account": "bob"},
+            {"Member_Account": "carol"},
+        ],
+    });
+    ok(group(&server, "create_group", create).await);
+    server
+}
+
+/// What `get_group_info` shows of a group.
+async fn info(server: &Server, id: &str) -> Value {
+    let answer = ok(group(server, "get_group_info", json!({"GroupIdList": [id]})).await);
+    answer["GroupInfo"][0].clone()
+}
+
+/// What `get_group_member_info` shows of a member.
+async fn member(server: &Server, id: &str, user: &str) -> Value {
+    let answer = ok(group(server, "get_group_member_info", json!({"GroupId": id})).await);
+    let list = answer["MemberList"].as_array().expect("MemberList");
+    list.iter().find(|line| line["Member_Account"] == user).expect("a member").clone()
+}
+
+/// The roles of these people in a group.
+async fn roles(server: &Server, id: &str, people: &[&str]) -> Vec<String> {
+    let body = json!({"GroupId": id, "User_Account": people});
+    let answer = ok(group(server, "get_role_in_group", body).await);
+    column(&answer["UserIdList"], "Role").into_iter().map(str::to_owned).collect()
+}
+
+/// The newest entry of a group's log.
+async fn newest_event(server: &Server, id: &str) -> Value {
+    let newest = "select frame from group_events where group_id = $1 order by seq desc limit 1";
+    let frame: String =
+        sqlx::query_scalar(newest).bind(id).fetch_one(&server.db().await).await.expect("an event");
+    serde_json::from_str(&frame).expect("JSON")
 }

@@ -14,13 +14,16 @@ use serde_json::{Map, Value};
 
 use super::reply::{BODY_NOT_JSON, Refusal};
 use super::words::{Words, meaning};
-use crate::model::{Error, GroupId, Reason, UserId, text};
+use crate::model::{Error, GroupId, Moment, Reason, UserId, text};
 
 /// A field's spellings: today's first, then older ones that clients still send.
 pub(super) type Name = &'static [&'static str];
 
 /// Most characters of a caller's own text that a refusal repeats.
 const REPEATED_CHARS: usize = 40;
+
+/// The largest number of the unsigned type of 32 bits that numbers on Tencent's wire have.
+pub(super) const WIDEST: i64 = 4_294_967_295;
 
 /// How a text for people is bounded.
 #[derive(Clone, Copy, Debug)]
@@ -75,19 +78,28 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// A field's place in the body, as it was spelled there.
+    pub(super) fn label(&self, name: Name) -> String {
+        let today = || format!("{}{}", self.place, name.first().copied().unwrap_or_default());
+        self.find(name).map_or_else(today, |(label, _)| label)
+    }
+
     /// What a missing field's refusal says.
     ///
     /// # Errors
     /// [`Reason::MissingField`] when there is no value.
     pub(super) fn require<T>(&self, name: Name, value: Option<T>) -> Result<T, Error> {
         value.ok_or_else(|| {
-            let label = format!("{}{}", self.place, name.first().copied().unwrap_or_default());
+            let label = self.label(name);
             Error::new(Reason::MissingField, format!("{label} is missing")).field(&label)
         })
     }
 
-    /// A string as it was sent.
-    fn string(&self, name: Name) -> Result<Option<(String, &'a str)>, Error> {
+    /// A string as it was sent, and its place.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidParameter`] when it is no string.
+    pub(super) fn string(&self, name: Name) -> Result<Option<(String, &'a str)>, Error> {
         self.find(name)
             .map(|(label, value)| match value {
                 Value::String(text) => Ok((label, text.as_str())),
@@ -153,6 +165,26 @@ impl<'a> Fields<'a> {
     /// [`Reason::InvalidParameter`].
     pub(super) fn flag(&self, name: Name) -> Result<bool, Error> {
         Ok(self.number(name, 0..=1)? == Some(1))
+    }
+
+    /// A span of time in whole seconds, at least so many.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidParameter`] with the bounds.
+    pub(super) fn seconds(&self, name: Name, least: u32) -> Result<Option<u32>, Error> {
+        let seconds = self.number(name, least.into()..=WIDEST)?;
+        // The range is that of the type.
+        Ok(seconds.and_then(|seconds| u32::try_from(seconds).ok()))
+    }
+
+    /// A moment in seconds since 1970; 0 is absent.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidParameter`] with the bounds.
+    pub(super) fn moment(&self, name: Name) -> Result<Option<Moment>, Error> {
+        let seconds = self.number(name, 0..=WIDEST)?.filter(|seconds| *seconds > 0);
+        // The calendar is wider than the range.
+        Ok(seconds.and_then(|seconds| Moment::from_timestamp(seconds, 0)))
     }
 
     /// An object within.
@@ -282,22 +314,7 @@ impl<'a> Fields<'a> {
 
     /// The refusal of a list that has to name somebody and is empty.
     pub(super) fn names_nobody(&self, name: Name) -> Error {
-        let label = self.find(name).map_or_else(String::new, |(label, _)| label);
-        Error::parameter(&label, "is empty, it has to name somebody")
-    }
-
-    /// Refuses data that this version would silently lose.
-    ///
-    /// # Errors
-    /// [`Reason::InvalidParameter`] unless it is absent or an empty list.
-    pub(super) fn refuse_unless_empty(&self, name: Name) -> Result<(), Error> {
-        match self.list(name, "objects")? {
-            None | Some((_, [])) => Ok(()),
-            Some((label, _)) => {
-                let rule = "is not stored by this version of Muster: leave it out or send []";
-                Err(Error::parameter(&label, rule))
-            }
-        }
+        Error::parameter(&self.label(name), "is empty, it has to name somebody")
     }
 }
 

@@ -39,13 +39,10 @@ impl Call {
     /// # Errors
     /// The refusal.
     pub(super) async fn submit(&self, operation: Operation) -> Result<Reply, Refusal> {
-        let people = match operation {
-            Operation::Kick { .. } => "MemberToDel_Account",
-            _ => "MemberList",
-        };
+        let spelling = words::Spelling::of(&operation);
         let command = Command { caller: self.caller.clone(), operation, idempotency: None };
         let reply = self.app.engine.submit(command).await;
-        reply.map_err(|error| Refusal::Shared(words::in_wire_words(error, people)))
+        reply.map_err(|error| Refusal::Shared(words::in_wire_words(error, spelling)))
     }
 
     /// A group that exists, of a type that the command supports, and that the caller may read.

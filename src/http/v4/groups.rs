@@ -1,21 +1,24 @@
 //! Groups: `create_group`, `destroy_group`, `get_group_info` (`tencent-im.md` 2.4).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::body::{Bound, Fields, Name, at_most, first_places};
+use super::body::{Bound, Fields, Name, WIDEST, at_most, first_places};
 use super::call::{Call, absent};
+use super::custom;
 use super::reply::{self, Answer, REPLY_BYTES, Refusal};
 use super::table::Family;
-use super::views::{self, Filter};
+use super::views::{self, Asked, Filter};
 use super::words;
 use crate::http::ids;
-use crate::model::command::CreateGroup;
+use crate::model::command::{CreateGroup, GroupEdit};
 use crate::model::{
-    CustomFields, Error, GroupId, GroupType, MemberResult, Moment, NewMember, Operation, Reason,
-    Reply, Role, UserId, text,
+    Error, GroupId, GroupType, MemberResult, Moment, NewMember, Operation, Reason, Reply, Role,
+    UserId, text,
 };
+use crate::rules::Types;
 use crate::rules::matrix::Action;
 use crate::store::groups::GroupView;
 use crate::store::members::MemberFilter;
@@ -33,14 +36,17 @@ pub(super) const MEMBER_INFO_FILTER: Name = &["MemberInfoFilter"];
 
 /// Most groups of one `get_group_info`.
 const GROUPS_IN_CALL: usize = 50;
-/// The type of `MaxMemberCount` on Tencent's wire is an unsigned number of 32 bits.
-const WIDEST_COUNT: i64 = 4_294_967_295;
 /// No member takes fewer bytes in a reply: `{"Member_Account":"a"},`.
 const MEMBER_BYTES: usize = 23;
 
 /// `create_group`.
 pub(super) async fn create(call: Call) -> Result<Answer, Refusal> {
-    let create = read_create(&call.fields(), call.user_bytes())?;
+    let create = read_create(&call.fields(), call.user_bytes(), &call.app.types)?;
+    make(&call, create).await
+}
+
+/// Makes a group, and says what became of it.
+pub(super) async fn make(call: &Call, create: CreateGroup) -> Result<Answer, Refusal> {
     let group_type = words::group_type(create.group_type);
     let reply = call.submit(Operation::CreateGroup(Box::new(create))).await?;
     let Reply::Created { group, members } = &reply else {
@@ -60,39 +66,69 @@ pub(super) async fn create(call: Call) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
-fn read_create(fields: &Fields<'_>, user_bytes: usize) -> Result<CreateGroup, Error> {
+/// The type of a new group: one of Tencent's words, or the name of a type of the operator's own.
+fn read_type(fields: &Fields<'_>, types: &Types) -> Result<(GroupType, Option<Arc<str>>), Error> {
     const TYPE: Name = &["Type"];
+    let given = fields.any_string(TYPE)?.unwrap_or_default();
+    if words::meaning(words::GROUP_TYPES, given).is_none()
+        && let Some(own) = types.all().iter().find(|rules| rules.own && &*rules.name == given)
+    {
+        return Ok((own.base, Some(own.name.clone())));
+    }
+    Ok((fields.require(TYPE, fields.word(TYPE, words::GROUP_TYPES)?)?, None))
+}
+
+/// Reads a group that is to be made.
+///
+/// # Errors
+/// The first field that breaks its rule.
+pub(super) fn read_create(
+    fields: &Fields<'_>,
+    user_bytes: usize,
+    types: &Types,
+) -> Result<CreateGroup, Error> {
     const NAME: Name = &["Name"];
-    let group_type = fields.require(TYPE, fields.word(TYPE, words::GROUP_TYPES)?)?;
+    let (group_type, own_type) = read_type(fields, types)?;
     let community = group_type == GroupType::Community;
     let chosen = fields.chosen_group(GROUP_ID, community)?;
-    let name = fields.require(NAME, fields.text(NAME, Bound::Line(text::NAME_BYTES))?)?;
-    if name.is_empty() {
-        return Err(Error::parameter("Name", "is empty"));
-    }
-    let lines = |name, most| fields.text(name, Bound::Lines(most));
-    let introduction = lines(&["Introduction"], text::INTRODUCTION_BYTES)?;
-    let notification = lines(&["Notification"], text::NOTIFICATION_BYTES)?;
-    let face_url = fields.text(&["FaceUrl"], Bound::Line(text::FACE_URL_BYTES))?;
-    fields.refuse_unless_empty(&["AppDefinedData"])?;
+    let texts = read_texts(fields)?;
     // A Community without topics is what is made, whatever is asked; the reply of get_group_info says so.
     fields.flag(&["SupportTopic"])?;
     Ok(CreateGroup {
         group: chosen.unwrap_or_else(|| ids::new_group_id(group_type)),
         group_type,
-        own_type: None,
-        name,
-        introduction: introduction.unwrap_or_default(),
-        notification: notification.unwrap_or_default(),
-        face_url: face_url.unwrap_or_default(),
+        own_type,
+        name: fields.require(NAME, texts.name)?,
+        introduction: texts.introduction.unwrap_or_default(),
+        notification: texts.notification.unwrap_or_default(),
+        face_url: texts.face_url.unwrap_or_default(),
         owner: fields.user_if_named(&["Owner_Account"], user_bytes)?,
-        join_option: fields.word(&["ApplyJoinOption"], words::JOIN_OPTIONS)?,
-        invite_option: fields.word(&["InviteJoinOption"], words::INVITE_OPTIONS)?,
+        join_option: texts.join_option,
+        invite_option: texts.invite_option,
         max_members: read_max_members(fields, group_type)?,
-        custom_fields: CustomFields::new(),
+        custom_fields: custom::first_of_group(fields)?,
         members: read_first_members(fields, user_bytes)?,
         lenient: true,
         imported: None,
+    })
+}
+
+/// The texts and options of a group, as far as they are named: what creating and editing read alike.
+pub(super) fn read_texts(fields: &Fields<'_>) -> Result<GroupEdit, Error> {
+    const NAME: Name = &["Name"];
+    let name = fields.text(NAME, Bound::Line(text::NAME_BYTES))?;
+    if name.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::parameter("Name", "is empty"));
+    }
+    let lines = |name, most| fields.text(name, Bound::Lines(most));
+    Ok(GroupEdit {
+        name,
+        introduction: lines(&["Introduction"], text::INTRODUCTION_BYTES)?,
+        notification: lines(&["Notification"], text::NOTIFICATION_BYTES)?,
+        face_url: fields.text(&["FaceUrl"], Bound::Line(text::FACE_URL_BYTES))?,
+        join_option: fields.word(&["ApplyJoinOption"], words::JOIN_OPTIONS)?,
+        invite_option: fields.word(&["InviteJoinOption"], words::INVITE_OPTIONS)?,
+        ..GroupEdit::default()
     })
 }
 
@@ -101,7 +137,12 @@ fn read_max_members(fields: &Fields<'_>, group_type: GroupType) -> Result<Option
     if group_type == GroupType::AVChatRoom {
         return Ok(None);
     }
-    let count = fields.number(&["MaxMemberCount", "MaxMemberNum"], 1..=WIDEST_COUNT)?;
+    most_members(fields, &["MaxMemberCount", "MaxMemberNum"])
+}
+
+/// A highest number of members.
+pub(super) fn most_members(fields: &Fields<'_>, name: Name) -> Result<Option<i32>, Error> {
+    let count = fields.number(name, 1..=WIDEST)?;
     // What no setting can allow is refused by the rules, as everything above the setting is.
     Ok(count.map(|count| i32::try_from(count).unwrap_or(i32::MAX)))
 }
@@ -110,12 +151,17 @@ fn read_first_members(fields: &Fields<'_>, user_bytes: usize) -> Result<Vec<NewM
     let list = fields.objects(&["MemberList"])?.unwrap_or_default();
     let mut members = Vec::with_capacity(list.len());
     for member in list {
-        member.refuse_unless_empty(&["AppMemberDefinedData"])?;
-        let user = member.user(MEMBER_ACCOUNT, user_bytes)?;
-        let role = member.word(&["Role"], words::FIRST_ROLES)?;
-        members.push(NewMember::with_role(user, role.unwrap_or(Role::Member)));
+        members.push(read_new_member(&member, user_bytes)?);
     }
     Ok(first_places(members, |member: &NewMember| member.user.clone()))
+}
+
+/// Reads somebody who is to become a member with a role and fields of the app's own.
+pub(super) fn read_new_member(fields: &Fields<'_>, user_bytes: usize) -> Result<NewMember, Error> {
+    let user = fields.user(MEMBER_ACCOUNT, user_bytes)?;
+    let role = fields.word(&["Role"], words::GIVEN_ROLES)?.unwrap_or(Role::Member);
+    let custom_fields = custom::first_of_member(fields)?;
+    Ok(NewMember { custom_fields, ..NewMember::with_role(user, role) })
 }
 
 /// `destroy_group`.
@@ -138,8 +184,10 @@ pub(super) async fn info(call: Call) -> Result<Answer, Refusal> {
     let named = first_places(named, |id| *id);
     let filters = fields.object(RESPONSE_FILTER)?;
     let read = |name| filters.as_ref().map_or(Ok(Filter::All), |all| Filter::read(all, name));
-    let base = read(GROUP_BASE_INFO_FILTER)?;
-    let members = read(MEMBER_INFO_FILTER)?;
+    let base =
+        Asked { base: read(GROUP_BASE_INFO_FILTER)?, custom: read(custom::FILTER_OF_GROUPS)? };
+    let members =
+        Asked { base: read(MEMBER_INFO_FILTER)?, custom: read(custom::FILTER_OF_MEMBERS)? };
 
     let ids: Vec<GroupId> =
         named.iter().filter_map(|id| GroupId::parse(id, "GroupId").ok()).collect();
@@ -188,15 +236,15 @@ fn group_line(id: &str, code: u32, text: &str) -> Map<String, Value> {
 }
 
 /// Whether the list of a group's members is part of the answer. Of live groups it is not given out.
-fn shows_members(view: &GroupView, filter: &Filter<'_>) -> bool {
-    !filter.is_all() && view.group.group_type != GroupType::AVChatRoom
+fn shows_members(view: &GroupView, asked: &Asked<'_>) -> bool {
+    !asked.base.is_all() && view.group.group_type != GroupType::AVChatRoom
 }
 
 /// Refuses what cannot fit into an answer before anything of it is read.
-fn check_room(views: &HashMap<GroupId, GroupView>, filter: &Filter<'_>) -> Result<(), Refusal> {
+fn check_room(views: &HashMap<GroupId, GroupView>, asked: &Asked<'_>) -> Result<(), Refusal> {
     let members: usize = views
         .values()
-        .filter(|view| shows_members(view, filter))
+        .filter(|view| shows_members(view, asked))
         .map(|view| usize::try_from(view.group.member_count).unwrap_or(0))
         .sum();
     if members.saturating_mul(MEMBER_BYTES) > REPLY_BYTES {
@@ -208,10 +256,10 @@ fn check_room(views: &HashMap<GroupId, GroupView>, filter: &Filter<'_>) -> Resul
 async fn member_list(
     call: &Call,
     view: &GroupView,
-    filter: &Filter<'_>,
+    asked: &Asked<'_>,
     now: Moment,
 ) -> Result<Option<Value>, Refusal> {
-    if !shows_members(view, filter) {
+    if !shows_members(view, asked) {
         return Ok(None);
     }
     call.permit(view, Action::ReadMembers)?;
@@ -219,7 +267,7 @@ async fn member_list(
     let all = MemberFilter { limit: most, ..MemberFilter::default() };
     let read = call.app.store.members(&view.group.id, &all).await?;
     let (_, members) = read.unwrap_or_default();
-    Ok(Some(members.iter().map(|member| views::member(member, now, filter)).collect()))
+    Ok(Some(members.iter().map(|member| views::member(member, now, asked)).collect()))
 }
 
 #[cfg(test)]

@@ -2,20 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::body::{Fields, Name};
+use super::body::{Fields, Name, WIDEST};
 use super::call::Call;
 use super::groups::{GROUP_BASE_INFO_FILTER, MEMBER_ACCOUNT, RESPONSE_FILTER};
 use super::reply::{Answer, Refusal};
-use super::views::{self, Filter};
-use super::words;
+use super::views::{self, Asked, Filter};
+use super::{custom, words};
 use crate::model::{Error, GroupType};
 
 const SELF_INFO_FILTER: Name = &["SelfInfoFilter"];
 
 /// Most groups of a page, and the page of who names no size.
 const PAGE: i64 = 5_000;
-/// The farthest place that a page can begin at.
-const FARTHEST: i64 = 4_294_967_295;
 
 /// `get_joined_group_list`.
 pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
@@ -24,18 +22,21 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
     let types = read_types(&fields)?;
     // Clients that set no limit send 0.
     let limit = fields.number(&["Limit"], 0..=PAGE)?.filter(|limit| *limit > 0).unwrap_or(PAGE);
-    let offset = fields.number(&["Offset"], 0..=FARTHEST)?.unwrap_or(0);
+    let offset = fields.number(&["Offset"], 0..=WIDEST)?.unwrap_or(0);
     let filters = fields.object(RESPONSE_FILTER)?;
     let read = |name| filters.as_ref().map_or(Ok(Filter::All), |all| Filter::read(all, name));
-    let base = read(GROUP_BASE_INFO_FILTER)?;
-    let own = read(SELF_INFO_FILTER)?;
+    // Nothing is shown that was not asked for by name.
+    let base = read(GROUP_BASE_INFO_FILTER)?.or_nothing();
+    let base = Asked { base, custom: read(custom::FILTER_OF_GROUPS)? };
+    let own = Asked { base: read(SELF_INFO_FILTER)?, custom: read(custom::FILTER_OF_MEMBERS)? };
+    let shows_self = own.is_named();
+    let own = Asked { base: own.base.or_nothing(), ..own };
 
     let (total, groups) = call.app.store.groups_of(&user, &types, None, offset, limit).await?;
     let show = |(group, member): &_| -> Value {
-        let mut shown =
-            if base.is_all() { Map::new() } else { views::group(group, call.app.app_id, &base) };
+        let mut shown = views::group(group, call.app.app_id, &base);
         shown.insert("GroupId".to_owned(), json!(group.group.id));
-        if !own.is_all() {
+        if shows_self {
             shown.insert("SelfInfo".to_owned(), views::own(member, &own));
         }
         Value::Object(shown)

@@ -2,9 +2,10 @@
 //! `tencent-im.md` sections 2 to 4).
 //!
 //! The cast: `gate` checks what every call has to pass, in the documented order; `table` lists the
-//! commands; `body` reads fields, `words` knows Tencent's spellings, `views` what replies show of groups and
-//! members, `reply` the envelope and the codes; `groups`, `members`, `joined`, `lists`, `attributes` and
-//! `accounts` hold one handler for each command.
+//! commands; `body` reads fields, `custom` those of the app's own, `words` knows Tencent's spellings, `views`
+//! what replies show of groups and members, `reply` the envelope and the codes; `groups`, `members`, `edit`,
+//! `mutes`, `bans`, `import`, `joined`, `lists`, `attributes` and `accounts` hold one handler for each
+//! command.
 //!
 //! What holds: every call is answered with HTTP status 200, and `ErrorCode` tells. Only app
 //! administrators get past the gate, and the engine treats them as it does on the native face: no
@@ -12,13 +13,18 @@
 
 mod accounts;
 mod attributes;
+mod bans;
 mod body;
 mod call;
+mod custom;
+mod edit;
 mod gate;
 mod groups;
+mod import;
 mod joined;
 mod lists;
 mod members;
+mod mutes;
 mod reply;
 mod table;
 mod views;

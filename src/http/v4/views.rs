@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::body::{Fields, Name};
-use super::words;
-use crate::model::{Error, GroupType, Moment};
+use super::{custom, words};
+use crate::model::{CustomFields, Error, GroupType, Moment};
 use crate::store::groups::GroupView;
 use crate::store::members::MemberView;
 
@@ -40,7 +40,16 @@ impl<'a> Filter<'a> {
         matches!(self, Self::All)
     }
 
-    fn wants(&self, field: &str) -> bool {
+    /// The same filter, but nothing at all for who names no field.
+    pub(super) fn or_nothing(self) -> Self {
+        match self {
+            Self::All => Self::Only(HashSet::new()),
+            only @ Self::Only(_) => only,
+        }
+    }
+
+    /// Whether this field was asked for.
+    pub(super) fn wants(&self, field: &str) -> bool {
         match self {
             Self::All => true,
             Self::Only(names) => names.contains(field),
@@ -72,8 +81,8 @@ const GROUP: Shown<GroupView, u64> = &[
     ("MaxMemberNum", |it, _| Some(json!(it.group.max_members.unwrap_or(NO_CAP)))),
     ("ApplyJoinOption", |it, _| Some(json!(words::join_option(it.group.join_option)))),
     ("InviteJoinOption", |it, _| Some(json!(words::invite_option(it.group.invite_option)))),
-    ("MuteAllMember", |_, _| Some(json!("Off"))),
-    ("ShutUpAllMember", |_, _| Some(json!("Off"))),
+    ("MuteAllMember", |it, _| Some(json!(words::switch(it.group.mute_all)))),
+    ("ShutUpAllMember", |it, _| Some(json!(words::switch(it.group.mute_all)))),
     ("Appid", |_, app_id| Some(json!(app_id))),
     ("SupportTopic", |it, _| (it.group.group_type == GroupType::Community).then(|| json!(0))),
 ];
@@ -81,13 +90,45 @@ const GROUP: Shown<GroupView, u64> = &[
 /// `MaxMemberNum` of a group without a cap.
 const NO_CAP: i32 = 0;
 
-/// The base fields of a group that were asked for.
-pub(super) fn group(view: &GroupView, app_id: u64, filter: &Filter<'_>) -> Map<String, Value> {
-    filter.pick(GROUP, view, app_id)
+/// What of a group or of a member was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked<'a> {
+    /// Which fields that every one of its kind has.
+    pub(super) base: Filter<'a>,
+    /// Which fields of the app's own; without such a filter, all of them where `base` wants them.
+    pub(super) custom: Filter<'a>,
+}
+
+impl Asked<'_> {
+    /// Whether anything was asked for by name.
+    pub(super) fn is_named(&self) -> bool {
+        !(self.base.is_all() && self.custom.is_all())
+    }
+
+    fn pick<T, C: Copy>(
+        &self,
+        table: Shown<T, C>,
+        of: &T,
+        context: C,
+        custom: (Name, &CustomFields),
+    ) -> Map<String, Value> {
+        let mut shown = self.base.pick(table, of, context);
+        let (name, set) = custom;
+        let name = name.first().copied().unwrap_or_default();
+        if let Some(list) = custom::shown(set, self.base.wants(name), &self.custom) {
+            shown.insert(name.to_owned(), list);
+        }
+        shown
+    }
+}
+
+/// The fields of a group that were asked for.
+pub(super) fn group(view: &GroupView, app_id: u64, asked: &Asked<'_>) -> Map<String, Value> {
+    asked.pick(GROUP, view, app_id, (custom::OF_GROUPS, &view.profile.custom_fields))
 }
 
 /// Until when somebody may not speak; 0 when he may.
-fn mute_until(view: &MemberView, now: Moment) -> i64 {
+pub(super) fn mute_until(view: &MemberView, now: Moment) -> i64 {
     view.mute_until.filter(|until| *until > now).map_or(0, words::seconds)
 }
 
@@ -103,10 +144,10 @@ const MEMBER: Shown<MemberView, Moment> = &[
 ];
 
 /// The fields of a member that were asked for, and always who he is.
-pub(super) fn member(view: &MemberView, now: Moment, filter: &Filter<'_>) -> Value {
+pub(super) fn member(view: &MemberView, now: Moment, asked: &Asked<'_>) -> Value {
     let mut shown = Map::new();
     shown.insert("Member_Account".to_owned(), json!(view.user));
-    shown.extend(filter.pick(MEMBER, view, now));
+    shown.extend(asked.pick(MEMBER, view, now, (custom::OF_MEMBERS, &view.custom_fields)));
     Value::Object(shown)
 }
 
@@ -116,11 +157,12 @@ const SELF: Shown<MemberView, ()> = &[
     ("MsgSeq", |_, ()| Some(json!(0))),
     ("MsgFlag", |_, ()| Some(json!("AcceptAndNotify"))),
     ("UnreadMsgNum", |_, ()| Some(json!(0))),
+    ("NameCard", |it, ()| Some(json!(it.name_card))),
 ];
 
 /// The fields of a user's own membership that were asked for.
-pub(super) fn own(view: &MemberView, filter: &Filter<'_>) -> Value {
-    Value::Object(filter.pick(SELF, view, ()))
+pub(super) fn own(view: &MemberView, asked: &Asked<'_>) -> Value {
+    Value::Object(asked.pick(SELF, view, (), (custom::OF_MEMBERS, &view.custom_fields)))
 }
 
 #[cfg(test)]

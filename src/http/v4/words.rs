@@ -3,7 +3,7 @@
 //! Old and new spellings are read; the old ones are written, because they are what every generation of
 //! clients understands. Nowhere else in Muster are these words known.
 
-use crate::model::{Error, GroupType, InviteOption, JoinOption, Moment, Role};
+use crate::model::{Error, GroupType, InviteOption, JoinOption, Moment, Operation, Role};
 
 /// The words of a field and what each means.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -33,12 +33,19 @@ pub(super) const INVITE_OPTIONS: Words<InviteOption> = &[
     ("DisableInvite", InviteOption::DisableInvite),
 ];
 
-/// `Role` of a member who is named when a group is created: nobody is made owner that way.
-pub(super) const FIRST_ROLES: Words<Role> = &[("Admin", Role::Admin), ("Member", Role::Member)];
+/// `Role` that a member is given: nobody is made owner that way.
+pub(super) const GIVEN_ROLES: Words<Role> = &[("Admin", Role::Admin), ("Member", Role::Member)];
 
 /// `MemberRoleFilter`.
 pub(super) const ROLES: Words<Role> =
     &[("Owner", Role::Owner), ("Admin", Role::Admin), ("Member", Role::Member)];
+
+/// `MuteAllMember`.
+pub(super) const SWITCH: Words<bool> = &[("On", true), ("Off", false)];
+
+/// `MsgFlag`: how somebody wants to be told of messages. Muster carries none, so that it means nothing.
+pub(super) const MESSAGE_FLAGS: Words<()> =
+    &[("AcceptAndNotify", ()), ("AcceptNotNotify", ()), ("Discard", ())];
 
 /// The role of somebody who is no member, in answers to `get_role_in_group`.
 pub(super) const NOT_A_MEMBER: &str = "NotMember";
@@ -86,25 +93,84 @@ pub(super) const fn role(role: Role) -> &'static str {
     }
 }
 
+/// A switch, as replies spell it.
+pub(super) const fn switch(on: bool) -> &'static str {
+    if on { "On" } else { "Off" }
+}
+
+/// The end of what never ends, in seconds: that of the year 9999, as for mutes.
+pub(super) const NEVER: i64 = 253_402_300_799;
+
 /// A moment as replies write it: seconds since 1970, UTC.
 pub(super) fn seconds(moment: Moment) -> i64 {
     moment.timestamp()
 }
 
+/// How one operation's fields are spelled that the commands of this face spell differently.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spelling {
+    /// The list of people.
+    people: &'static str,
+    /// The one person.
+    person: &'static str,
+    /// The fields of the app's own.
+    custom: &'static str,
+    /// The highest number of members.
+    most_members: &'static str,
+}
+
+impl Spelling {
+    /// The spelling of the command that stands for this operation.
+    pub(super) const fn of(operation: &Operation) -> Self {
+        let usual = Self {
+            people: "MemberList",
+            person: "Member_Account",
+            custom: "AppDefinedData",
+            most_members: "MaxMemberCount",
+        };
+        match operation {
+            Operation::Kick { .. } => Self { people: "MemberToDel_Account", ..usual },
+            Operation::Mute { .. } | Operation::Ban { .. } | Operation::Unban { .. } => {
+                Self { people: "Members_Account", ..usual }
+            }
+            Operation::EditGroup { .. } => Self { most_members: "MaxMemberNum", ..usual },
+            Operation::EditMember { .. } => Self { custom: "AppMemberDefinedData", ..usual },
+            Operation::Transfer { .. } => Self { person: "NewOwner_Account", ..usual },
+            _ => usual,
+        }
+    }
+
+    fn wire(self, native: &str) -> &str {
+        match native {
+            "groupID" => "GroupId",
+            "userList" | "memberList" => self.people,
+            "userID" => self.person,
+            "owner" => "Owner_Account",
+            "groupName" => "Name",
+            "introduction" => "Introduction",
+            "notification" => "Notification",
+            "faceUrl" => "FaceUrl",
+            "maxMemberCount" => self.most_members,
+            "joinOption" => "ApplyJoinOption",
+            "inviteOption" => "InviteJoinOption",
+            "muteAll" => "MuteAllMember",
+            "customFields" => self.custom,
+            "attributes" => "GroupAttr",
+            "role" => "Role",
+            "nameCard" => "NameCard",
+            "muteSeconds" => "MuteTime",
+            "seconds" => "Duration",
+            "createTime" => "CreateTime",
+            "joinTime" => "JoinTime",
+            other => other,
+        }
+    }
+}
+
 /// A refusal of the rules in this face's words: they name fields as the native face spells them.
-/// `people` is the field of this call that names people.
-pub(super) fn in_wire_words(mut error: Error, people: &str) -> Error {
+pub(super) fn in_wire_words(mut error: Error, spelling: Spelling) -> Error {
     let Some(native) = error.field.take() else { return error };
-    let wire = match native.as_str() {
-        "groupID" => "GroupId",
-        "userList" | "memberList" => people,
-        "attributes" => "GroupAttr",
-        "owner" => "Owner_Account",
-        "maxMemberCount" => "MaxMemberCount",
-        "joinOption" => "ApplyJoinOption",
-        "inviteOption" => "InviteJoinOption",
-        other => other,
-    };
+    let wire = spelling.wire(&native);
     if let Some(rest) = error.text.strip_prefix(&native) {
         error.text = format!("{wire}{rest}");
     }
@@ -114,6 +180,7 @@ pub(super) fn in_wire_words(mut error: Error, people: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{GroupId, Reason, UserId};
 
     #[test]
     fn both_spellings_of_a_type_are_read_and_the_old_one_is_written() {
@@ -157,7 +224,7 @@ mod tests {
         assert_eq!(meaning(JOIN_OPTIONS, "DisableInvite"), None);
         assert_eq!(meaning(INVITE_OPTIONS, "DisableInvite"), Some(InviteOption::DisableInvite));
         assert_eq!(meaning(INVITE_OPTIONS, "DisableApply"), None);
-        assert_eq!(meaning(FIRST_ROLES, "Owner"), None);
+        assert_eq!(meaning(GIVEN_ROLES, "Owner"), None);
     }
 
     #[test]
@@ -168,17 +235,34 @@ mod tests {
 
     #[test]
     fn refusals_of_the_rules_name_the_fields_of_this_face() {
-        let refusal = Error::parameter("userList", "names nobody");
-        let refusal = in_wire_words(refusal, "MemberToDel_Account");
-        assert_eq!(refusal.text, "MemberToDel_Account names nobody");
-        assert_eq!(refusal.field.as_deref(), Some("MemberToDel_Account"));
-
-        let refusal = Error::parameter("maxMemberCount", "must be at least 1");
-        let refusal = in_wire_words(refusal, "MemberList");
-        assert_eq!(refusal.text, "MaxMemberCount must be at least 1");
-
-        let refusal = Error::new(crate::model::Reason::GroupNotFound, "there is no such group");
-        let refusal = in_wire_words(refusal.field("groupID"), "MemberList");
+        let group = || GroupId::from_stored("g1");
+        let bob = || UserId::from_stored("bob");
+        let edit_group = Operation::EditGroup { group: group(), edit: Box::default() };
+        let edit_member =
+            Operation::EditMember { group: group(), user: bob(), edit: Box::default() };
+        let transfer = Operation::Transfer { group: group(), to: bob() };
+        let unban = Operation::Unban { group: group(), users: vec![bob()] };
+        let import = Operation::ImportMembers { group: group(), members: Vec::new() };
+        for (operation, native, wire) in [
+            (&edit_group, "maxMemberCount", "MaxMemberNum"),
+            (&edit_group, "customFields", "AppDefinedData"),
+            (&edit_group, "joinOption", "ApplyJoinOption"),
+            (&edit_member, "customFields", "AppMemberDefinedData"),
+            (&edit_member, "role", "Role"),
+            (&edit_member, "userID", "Member_Account"),
+            (&transfer, "userID", "NewOwner_Account"),
+            (&unban, "userList", "Members_Account"),
+            (&import, "memberList", "MemberList"),
+            (&import, "joinTime", "JoinTime"),
+            (&import, "groupID", "GroupId"),
+        ] {
+            let refusal = Error::parameter(native, "breaks its rule");
+            let refusal = in_wire_words(refusal, Spelling::of(operation));
+            assert_eq!(refusal.text, format!("{wire} breaks its rule"));
+            assert_eq!(refusal.field.as_deref(), Some(wire));
+        }
+        let refusal = Error::new(Reason::GroupNotFound, "there is no such group").field("groupID");
+        let refusal = in_wire_words(refusal, Spelling::of(&unban));
         assert_eq!(refusal.text, "there is no such group");
         assert_eq!(refusal.field.as_deref(), Some("GroupId"));
     }

@@ -15,16 +15,16 @@ enum State {
 }
 
 /// The wire. It is gone when this is dropped.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     state: Arc<watch::Sender<State>>,
     task: tokio::task::JoinHandle<()>,
     /// The database's address through the wire.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Proxy {
     /// A wire to a database of the tests' cluster.
-    pub(super) async fn before(database: &str) -> Self {
+    pub(crate) async fn before(database: &str) -> Self {
         let url = url::Url::parse(database).expect("an address");
         let dir = url.query_pairs().find(|(name, _)| name == "host").expect("a directory").1;
         let port = url.port().unwrap_or(5432);
@@ -42,16 +42,16 @@ impl Proxy {
     }
 
     /// Ends every connection and every new one.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.state.send_replace(State::Cut);
     }
 
     /// Keeps every connection and carries nothing any more.
-    pub(super) fn silence(&self) {
+    pub(crate) fn silence(&self) {
         self.state.send_replace(State::Silent);
     }
 
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.state.send_replace(State::Whole);
     }
 }

@@ -129,9 +129,9 @@ async fn what_create_group_refuses() {
         ),
         (json!({"Type": "Public", "Name": "n", "MaxMemberCount": -1}), 10_004, "MaxMemberCount"),
         (
-            json!({"Type": "Public", "Name": "n", "AppDefinedData": [{"Key": "k", "Value": "v"}]}),
+            json!({"Type": "Public", "Name": "n", "AppDefinedData": [{"Key": "k k", "Value": "v"}]}),
             10_004,
-            "AppDefinedData",
+            "AppDefinedData[0].Key must have 1 to 16 letters",
         ),
         (
             json!({"Type": "Work", "Name": "n", "MemberList": [{"Member_Account": "a", "Role": "Admin"}]}),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{column, group, ok, refused, results};
+use super::{group, newest_event, ok, refused, results, roles};
 use crate::common::{ADMIN, Server};
 
 /// A call that names these people.
@@ -13,21 +13,6 @@ fn add(id: &str, people: &[&str]) -> Value {
 
 fn delete(id: &str, people: &[&str]) -> Value {
     json!({"GroupId": id, "MemberToDel_Account": people})
-}
-
-/// The roles of these people in a group.
-async fn roles(server: &Server, id: &str, people: &[&str]) -> Vec<String> {
-    let body = json!({"GroupId": id, "User_Account": people});
-    let answer = ok(group(server, "get_role_in_group", body).await);
-    column(&answer["UserIdList"], "Role").into_iter().map(str::to_owned).collect()
-}
-
-/// The newest entry of a group's log.
-async fn newest_event(server: &Server, id: &str) -> Value {
-    let newest = "select frame from group_events where group_id = $1 order by seq desc limit 1";
-    let frame: String =
-        sqlx::query_scalar(newest).bind(id).fetch_one(&server.db().await).await.expect("an event");
-    serde_json::from_str(&frame).expect("JSON")
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ fn null_is_absent_everywhere() {
         assert!(with(body.clone(), |it| it.object(F).is_ok_and(|found| found.is_none())));
         assert!(with(body.clone(), |it| it.objects(F).is_ok_and(|found| found.is_none())));
         assert!(with(body.clone(), |it| it.strings(F).is_ok_and(|found| found.is_none())));
-        assert_eq!(with(body.clone(), |it| it.refuse_unless_empty(F)), Ok(()));
+        assert_eq!(with(body.clone(), |it| it.seconds(F, 0)), Ok(None));
+        assert_eq!(with(body.clone(), |it| it.moment(F)), Ok(None));
         for missing in [
             with(body.clone(), |it| it.group(F)).expect_err("required"),
             with(body.clone(), |it| it.user(F, 32)).expect_err("required"),
@@ -195,7 +196,6 @@ fn lists_name_the_place_of_what_is_wrong() {
         refused(&other, |it| it.objects(F).map(drop));
         refused(&other, |it| it.users(F, 32));
         refused(&other, |it| it.words(F, ROLES));
-        refused(&other, |it| it.refuse_unless_empty(F));
     }
     let inner = with(json!({"New": {"Old": []}}), |it| {
         it.object(F)?.map(|inner| inner.text(F, Bound::Line(9))).transpose()
@@ -259,10 +259,19 @@ fn a_chosen_group_id_keeps_to_its_type() {
 }
 
 #[test]
-fn what_could_be_lost_is_refused() {
-    assert_eq!(with(json!({"New": []}), |it| it.refuse_unless_empty(F)), Ok(()));
-    let text = refused(&json!([{"Key": "a", "Value": "b"}]), |it| it.refuse_unless_empty(F));
-    assert!(text.starts_with("New is not stored"), "{text}");
+fn times_are_seconds_of_32_bits() {
+    let seconds = |value: Value, least| with(json!({"New": value}), |it| it.seconds(F, least));
+    assert_eq!(seconds(json!(0), 0), Ok(Some(0)));
+    assert_eq!(seconds(json!(4_294_967_295_u64), 1), Ok(Some(u32::MAX)));
+    assert!(seconds(json!(0), 1).is_err());
+    let moment = |value: Value| with(json!({"New": value}), |it| it.moment(F));
+    assert_eq!(moment(json!(0)), Ok(None));
+    assert_eq!(moment(json!(1_700_000_000)), Ok(Moment::from_timestamp(1_700_000_000, 0)));
+    assert_eq!(moment(json!(4_294_967_295_u64)), Ok(Moment::from_timestamp(WIDEST, 0)));
+    for wrong in [json!(-1), json!(4_294_967_296_u64), json!(0.5), json!("7"), json!([7])] {
+        refused(&wrong, |it| it.seconds(F, 0));
+        refused(&wrong, |it| it.moment(F));
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What `create_group` reads.
 
 use super::*;
-use crate::model::{InviteOption, JoinOption};
+use crate::model::{CustomFields, InviteOption, JoinOption};
+use crate::rules::TypeRules;
 
 fn read(body: &Value) -> Result<CreateGroup, Error> {
     let body = body.as_object().unwrap();
-    read_create(&Fields::new(body), 32)
+    read_create(&Fields::new(body), 32, &Types::builtin())
 }
 
 /// A body that is right, with this changed.
@@ -142,7 +143,7 @@ fn members_have_an_account_and_at_most_the_role_of_an_admin() {
         json!([{"Member_Account": 7}]),
         json!([{"Member_Account": "bob", "Role": "Owner"}]),
         json!([{"Member_Account": "bob", "Role": 300}]),
-        json!([{"Member_Account": "bob", "AppMemberDefinedData": [{"Key": "k", "Value": "v"}]}]),
+        json!([{"Member_Account": "bob", "AppMemberDefinedData": [{"Key": "", "Value": "v"}]}]),
     ] {
         let error = refused("MemberList", wrong);
         assert!(error.field.is_some_and(|field| field.starts_with("MemberList")));
@@ -151,8 +152,30 @@ fn members_have_an_account_and_at_most_the_role_of_an_admin() {
 }
 
 #[test]
-fn own_data_is_not_lost_in_silence() {
-    let error = refused("AppDefinedData", json!([{"Key": "k", "Value": "v"}]));
-    assert_eq!(error.reason, Reason::InvalidParameter);
-    assert_eq!(error.field.as_deref(), Some("AppDefinedData"));
+fn data_of_the_apps_own_is_read() {
+    let data = json!([{"Key": "k", "Value": "v"}, {"Key": "gone", "Value": ""}]);
+    let kept = CustomFields::from([("k".to_owned(), "v".to_owned())]);
+    let create = read(&with("AppDefinedData", data.clone())).unwrap();
+    assert_eq!(create.custom_fields, kept);
+    let list = json!([{"Member_Account": "bob", "AppMemberDefinedData": data}]);
+    let create = read(&with("MemberList", list)).unwrap();
+    assert_eq!(create.members[0].custom_fields, kept);
+    let error = refused("AppDefinedData", json!([{"Key": "k"}]));
+    assert_eq!(error.text, "AppDefinedData[0].Value is missing");
+}
+
+#[test]
+fn a_type_of_the_operators_own_is_known_by_its_name() {
+    let own =
+        |name, base| TypeRules::own(name, base, crate::rules::matrix::traits(base), Vec::new());
+    let types = Types::with([own("Team", GroupType::Work), own("Private", GroupType::Public)]);
+    let read = |word: &str| {
+        let body = with("Type", json!(word));
+        read_create(&Fields::new(body.as_object().unwrap()), 32, &types)
+            .map(|create| (create.group_type, create.own_type.map(|name| name.to_string())))
+    };
+    assert_eq!(read("Team"), Ok((GroupType::Work, Some("Team".to_owned()))));
+    assert_eq!(read("Private"), Ok((GroupType::Work, None)), "Tencent's words come first");
+    assert_eq!(read("team").expect_err("unknown").reason, Reason::InvalidParameter);
+    assert_eq!(read("").expect_err("empty").reason, Reason::MissingField);
 }

@@ -49,13 +49,15 @@ fn member_view() -> MemberView {
     }
 }
 
-fn only<'a>(names: &[&'a str]) -> Filter<'a> {
-    Filter::Only(names.iter().copied().collect())
+fn only<'a>(names: &[&'a str]) -> Asked<'a> {
+    Asked { base: Filter::Only(names.iter().copied().collect()), custom: Filter::All }
 }
+
+const ALL: Asked<'static> = Asked { base: Filter::All, custom: Filter::All };
 
 #[test]
 fn all_base_fields_are_shown_under_old_and_new_names() {
-    let shown = Value::Object(group(&group_view(GroupType::Meeting), 1_400_000_000, &Filter::All));
+    let shown = Value::Object(group(&group_view(GroupType::Meeting), 1_400_000_000, &ALL));
     let expected = json!({
         "Type": "ChatRoom", "Name": "first", "Introduction": "intro", "Notification": "notice",
         "FaceUrl": "http://face", "Owner_Account": "leckie", "CreateTime": 1_000, "InfoSeq": 7,
@@ -80,17 +82,17 @@ fn what_is_absent_is_shown_as_the_wire_knows_it() {
     let mut view = group_view(GroupType::AVChatRoom);
     view.group.owner = None;
     view.group.max_members = None;
-    let shown = group(&view, 1, &Filter::All);
+    let shown = group(&view, 1, &ALL);
     assert_eq!(shown["Owner_Account"], "");
     assert_eq!(shown["MaxMemberNum"], 0);
     assert!(!shown.contains_key("SupportTopic"));
-    let community = group(&group_view(GroupType::Community), 1, &Filter::All);
+    let community = group(&group_view(GroupType::Community), 1, &ALL);
     assert_eq!(community["SupportTopic"], 0);
 }
 
 #[test]
 fn a_member_is_always_named() {
-    let shown = member(&member_view(), moment(4_000), &Filter::All);
+    let shown = member(&member_view(), moment(4_000), &ALL);
     let expected = json!({
         "Member_Account": "bob", "Role": "Admin", "JoinTime": 3_000, "MsgSeq": 0,
         "MsgFlag": "AcceptAndNotify", "LastSendMsgTime": 0, "NameCard": "Bobby",
@@ -114,6 +116,37 @@ fn ones_own_membership_has_its_fields() {
         "Role": "Admin", "JoinTime": 3_000, "UnreadMsgNum": 0, "MsgFlag": "AcceptAndNotify"
     });
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn what_is_muted_is_shown_as_it_is() {
+    let mut view = group_view(GroupType::Public);
+    view.group.mute_all = true;
+    let shown = Value::Object(group(&view, 1, &only(&["MuteAllMember", "ShutUpAllMember"])));
+    assert_eq!(shown, json!({"MuteAllMember": "On", "ShutUpAllMember": "On"}));
+}
+
+#[test]
+fn fields_of_the_apps_own_are_shown_where_they_are_wanted() {
+    let set = CustomFields::from([("a".to_owned(), "1".to_owned()), ("b".into(), "2".into())]);
+    let mut view = member_view();
+    view.custom_fields = set.clone();
+    let all = member(&view, moment(1), &ALL);
+    let both = json!([{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]);
+    assert_eq!(all["AppMemberDefinedData"], both);
+    let named = member(&view, moment(1), &only(&["AppMemberDefinedData"]));
+    assert_eq!(named, json!({"Member_Account": "bob", "AppMemberDefinedData": both}));
+    let mut asked = only(&["Role"]);
+    assert_eq!(member(&view, moment(1), &asked), json!({"Member_Account": "bob", "Role": "Admin"}));
+    asked.custom = Filter::Only(HashSet::from(["b", "c"]));
+    let one = json!([{"Key": "b", "Value": "2"}]);
+    assert_eq!(own(&view, &asked), json!({"Role": "Admin", "AppMemberDefinedData": one}));
+
+    let mut view = group_view(GroupType::Public);
+    view.profile.custom_fields = set;
+    assert_eq!(group(&view, 1, &ALL)["AppDefinedData"], both);
+    let asked = Asked { base: Filter::All.or_nothing(), custom: asked.custom };
+    assert_eq!(Value::Object(group(&view, 1, &asked)), json!({"AppDefinedData": one}));
 }
 
 #[test]
