@@ -127,8 +127,10 @@ pub(super) fn accept(
     check_room(group, 1)?;
     if open.kind == ApplicationKind::Invite && !caller.administrator {
         match subject.invite_consent {
-            InviteConsent::Auto => {}
-            InviteConsent::Ask => return Ok(forward(facts, caller, open, message)),
+            InviteConsent::Auto if !facts.rules(group).traits.asks_invitees => {}
+            InviteConsent::Auto | InviteConsent::Ask => {
+                return Ok(forward(facts, caller, open, message));
+            }
             InviteConsent::Deny => {
                 let text = "the invited person does not want to be invited";
                 return Err(Error::new(Reason::DeclinedByUser, text).into());

@@ -1,14 +1,17 @@
 //! Operations as scripts name them: people by their part ("the owner", "a member") or by number, so that
 //! most of them can succeed. Against a world as it is, each becomes a command.
 
-use muster::model::command::{CreateGroup, GroupEdit, UserEdit};
+use std::collections::BTreeMap;
+
+use muster::model::command::{CreateGroup, GroupEdit, Imported, MemberEdit, UserEdit};
 use muster::model::{
-    ApplicationId, Caller, Command, CustomFields, GroupId, GroupType, InviteConsent, InviteOption,
-    JoinOption, NewMember, Operation, Role, UserId,
+    ApplicationId, Caller, Command, CustomFields, FieldChanges, GroupId, InviteConsent,
+    InviteOption, JoinOption, NewMember, Operation, Role, UserId,
 };
 use proptest::sample::Index;
 
-use super::world::World;
+use super::kinds::Kind;
+use super::world::{World, moment};
 
 pub(super) const PEOPLE: usize = 8;
 pub(super) const GROUPS: usize = 4;
@@ -23,6 +26,8 @@ pub(super) enum Who {
     Owner,
     /// One of the group's members.
     Member(Index),
+    /// One of those who were banned from the group.
+    Banned(Index),
     /// The app administrator.
     Administrator,
 }
@@ -67,51 +72,84 @@ impl Limit {
     }
 }
 
+/// Fields that change: a key, and its new value. No value and an empty one both take it away.
+pub(super) type Fields = Vec<(u8, Option<u8>)>;
+
+/// A member who is named with more than his id.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub(super) user: usize,
+    pub(super) admin: bool,
+    /// When he joined elsewhere, in seconds from now.
+    pub(super) joined: Option<i8>,
+    pub(super) fields: Fields,
+}
+
+/// A group to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Create {
+    pub(super) by: Who,
+    pub(super) owner: Option<usize>,
+    pub(super) group: usize,
+    pub(super) kind: Kind,
+    pub(super) join: Option<JoinOption>,
+    pub(super) invite: Option<InviteOption>,
+    pub(super) cap: Option<i32>,
+    pub(super) members: Vec<Named>,
+    pub(super) fields: Fields,
+    /// Whether it comes from elsewhere, and when it was made there, in seconds from now.
+    pub(super) imported: Option<Option<i8>>,
+    pub(super) lenient: bool,
+}
+
+/// What somebody does in a group.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Edit {
+        /// Which of the four texts, and what it says.
+        text: Option<(usize, u8)>,
+        join: Option<JoinOption>,
+        invite: Option<InviteOption>,
+        cap: Option<i32>,
+        mute_all: Option<bool>,
+        fields: Fields,
+    },
+    Dismiss,
+    Invite(Vec<Who>, bool),
+    Join,
+    Quit,
+    Kick(Vec<Who>, Option<u32>, u8),
+    Member {
+        whom: Who,
+        role: Option<Role>,
+        card: Option<u8>,
+        mute: Option<u32>,
+        fields: Fields,
+    },
+    /// The same, of oneself.
+    Himself {
+        role: Option<Role>,
+        card: Option<u8>,
+        mute: Option<u32>,
+        fields: Fields,
+    },
+    Mute(Vec<Who>, u32),
+    Transfer(Who),
+    Ban(Vec<Who>, Option<u32>, u8),
+    Unban(Vec<Who>),
+    Import(Vec<Named>),
+}
+
 /// An operation, or time that passes.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
     /// Some accounts are imported; the others are made later, or by being named.
     Import(Vec<Option<InviteConsent>>),
-    Create {
-        by: Who,
-        owner: Option<usize>,
-        group: usize,
-        group_type: GroupType,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
-        members: Vec<(usize, bool)>,
-    },
-    Edit {
+    Create(Box<Create>),
+    In {
         by: Who,
         group: usize,
-        name: Option<u8>,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
-    },
-    Dismiss {
-        by: Who,
-        group: usize,
-    },
-    Invite {
-        by: Who,
-        group: usize,
-        users: Vec<Who>,
-    },
-    Join {
-        by: Who,
-        group: usize,
-    },
-    Quit {
-        by: Who,
-        group: usize,
-    },
-    Kick {
-        by: Who,
-        group: usize,
-        users: Vec<Who>,
-        ban: Option<u32>,
+        what: What,
     },
     Decide {
         by: Decider,
@@ -148,14 +186,35 @@ impl Who {
             Self::Person(number) => person(*number),
             Self::Administrator => UserId::from_stored(ADMINISTRATOR),
             Self::Owner => room.and_then(|room| room.owner.clone()).unwrap_or_else(|| person(0)),
-            Self::Member(index) => match room.map(|room| &room.members) {
-                Some(members) if !members.is_empty() => {
-                    index.get(&members.keys().cloned().collect::<Vec<_>>()).clone()
-                }
-                _ => person(index.index(PEOPLE)),
-            },
+            Self::Member(index) => one_of(index, room.map(|room| &room.members)),
+            Self::Banned(index) => one_of(index, room.map(|room| &room.banned)),
         }
     }
+}
+
+/// One of those whom a table is about, or anybody if there are none.
+fn one_of<T>(index: &Index, table: Option<&BTreeMap<UserId, T>>) -> UserId {
+    match table {
+        Some(table) if !table.is_empty() => {
+            table.keys().nth(index.index(table.len())).expect("one of them").clone()
+        }
+        _ => person(index.index(PEOPLE)),
+    }
+}
+
+fn changes(fields: &Fields) -> FieldChanges {
+    let value = |value: &u8| if *value == 0 { String::new() } else { format!("value {value}") };
+    fields.iter().map(|(key, new)| (format!("key_{key}"), new.as_ref().map(value))).collect()
+}
+
+/// Fields to begin with: those that have a value.
+fn beginning(fields: &Fields) -> CustomFields {
+    let set = changes(fields).into_iter().filter_map(|(key, value)| Some((key, value?)));
+    set.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+fn reason(number: u8) -> String {
+    if number == 0 { String::new() } else { format!("reason {number}") }
 }
 
 fn caller(user: UserId) -> Caller {
@@ -230,17 +289,12 @@ impl Op {
                 let operation = Operation::ImportUsers { users: users.collect() };
                 (UserId::from_stored(ADMINISTRATOR), operation)
             }
-            Self::Create { .. } => self.creation(world)?,
-            Self::Edit { by, group, name, join, invite, cap } => {
+            Self::Create(create) => create.command(world),
+            Self::In { by, group, what } => {
                 let group = group_id(*group);
-                let edit = Box::new(GroupEdit {
-                    name: name.map(|number| format!("name {number}")),
-                    join_option: *join,
-                    invite_option: *invite,
-                    max_members: *cap,
-                    ..GroupEdit::default()
-                });
-                (by.find(world, Some(&group)), Operation::EditGroup { group, edit })
+                let by = by.find(world, Some(&group));
+                let operation = what.operation(world, group, &by);
+                (by, operation)
             }
             Self::PutUser { by, user, consent, limit } => {
                 let user = person(*user);
@@ -257,39 +311,8 @@ impl Op {
                 let operation = Operation::Release { group: group_id(*group) };
                 (UserId::from_stored(ADMINISTRATOR), operation)
             }
-            _ => self.in_a_group(world)?,
         };
         Some(Command { caller: caller(user), operation, idempotency: None })
-    }
-
-    fn in_a_group(&self, world: &World) -> Option<(UserId, Operation)> {
-        let (Self::Dismiss { by, group }
-        | Self::Join { by, group }
-        | Self::Quit { by, group }
-        | Self::Invite { by, group, .. }
-        | Self::Kick { by, group, .. }) = self
-        else {
-            return None;
-        };
-        let group = group_id(*group);
-        let by = by.find(world, Some(&group));
-        let find = |users: &[Who]| once(users.iter().map(|who| who.find(world, Some(&group))));
-        let operation = match self {
-            Self::Dismiss { .. } => Operation::Dismiss { group },
-            Self::Join { .. } => Operation::Join { group, message: String::new() },
-            Self::Invite { users, .. } => {
-                Operation::Invite { users: find(users), group, silent: false }
-            }
-            Self::Kick { users, ban, .. } => Operation::Kick {
-                users: find(users),
-                group,
-                reason: String::new(),
-                ban_seconds: *ban,
-                silent: false,
-            },
-            _ => Operation::Quit { group },
-        };
-        Some((by, operation))
     }
 
     fn decision(&self, world: &World) -> Option<(UserId, Operation)> {
@@ -310,41 +333,129 @@ impl Op {
         let operation = Operation::Expire { group, application, subject, from_user: from };
         Some((UserId::from_stored("muster"), operation))
     }
+}
 
-    fn creation(&self, world: &World) -> Option<(UserId, Operation)> {
-        let Self::Create { by, owner, group, group_type, join, invite, cap, members } = self else {
-            return None;
-        };
-        let by = by.find(world, None);
+impl Named {
+    fn member(&self, world: &World) -> NewMember {
+        NewMember {
+            user: person(self.user),
+            role: if self.admin { Role::Admin } else { Role::Member },
+            joined_at: self.joined.map(|seconds| moment(world.now + i64::from(seconds))),
+            custom_fields: beginning(&self.fields),
+        }
+    }
+}
+
+/// Each once, at its first place.
+fn members(named: &[Named], world: &World) -> Vec<NewMember> {
+    let mut found: Vec<NewMember> = Vec::new();
+    for one in named.iter().map(|one| one.member(world)) {
+        if !found.iter().any(|other| other.user == one.user) {
+            found.push(one);
+        }
+    }
+    found
+}
+
+impl Create {
+    fn command(&self, world: &World) -> (UserId, Operation) {
+        let by = self.by.find(world, None);
         let is_administrator = by.as_str() == ADMINISTRATOR;
-        let owner = if is_administrator { owner.map(person) } else { Some(by.clone()) };
-        let named = once(members.iter().map(|(number, _)| person(*number)));
-        let role = |user: &UserId| {
-            let admin = members.iter().any(|(number, admin)| *admin && person(*number) == *user);
-            if admin { Role::Admin } else { Role::Member }
-        };
+        let owner = if is_administrator { self.owner.map(person) } else { Some(by.clone()) };
+        let made = |seconds: i8| moment(world.now + i64::from(seconds));
         let operation = Operation::CreateGroup(Box::new(CreateGroup {
-            group: group_id(*group),
-            group_type: *group_type,
-            own_type: None,
-            name: "name 0".to_owned(),
-            introduction: String::new(),
+            group: group_id(self.group),
+            group_type: self.kind.base(),
+            own_type: self.kind.own().map(Into::into),
+            name: "text 0".to_owned(),
+            introduction: "text 1".to_owned(),
             notification: String::new(),
             face_url: String::new(),
             owner,
-            join_option: *join,
-            invite_option: *invite,
-            max_members: *cap,
-            members: named
-                .iter()
-                .map(|user| NewMember::with_role(user.clone(), role(user)))
-                .collect(),
-            custom_fields: CustomFields::new(),
-            lenient: false,
-            imported: None,
+            join_option: self.join,
+            invite_option: self.invite,
+            max_members: self.cap,
+            members: members(&self.members, world),
+            custom_fields: beginning(&self.fields),
+            lenient: self.lenient,
+            imported: self.imported.map(|at| Imported { created_at: at.map(made) }),
         }));
-        Some((by, operation))
+        (by, operation)
     }
+}
+
+impl What {
+    /// The operation that this is in a group; `by` is who does it.
+    fn operation(&self, world: &World, group: GroupId, by: &UserId) -> Operation {
+        let one = |who: &Who| who.find(world, Some(&group));
+        let find = |users: &[Who]| once(users.iter().map(one));
+        match self {
+            Self::Edit { text, join, invite, cap, mute_all, fields } => {
+                let text = |place| {
+                    text.filter(|(which, _)| *which == place)
+                        .map(|(_, said)| format!("text {said}"))
+                };
+                let edit = Box::new(GroupEdit {
+                    name: text(0),
+                    introduction: text(1),
+                    notification: text(2),
+                    face_url: text(3),
+                    join_option: *join,
+                    invite_option: *invite,
+                    max_members: *cap,
+                    mute_all: *mute_all,
+                    custom_fields: changes(fields),
+                });
+                Operation::EditGroup { group, edit }
+            }
+            Self::Dismiss => Operation::Dismiss { group },
+            Self::Invite(users, silent) => {
+                Operation::Invite { users: find(users), group, silent: *silent }
+            }
+            Self::Join => Operation::Join { group, message: String::new() },
+            Self::Quit => Operation::Quit { group },
+            Self::Kick(users, ban, why) => Operation::Kick {
+                users: find(users),
+                group,
+                reason: reason(*why),
+                ban_seconds: *ban,
+                silent: *why == 1,
+            },
+            Self::Member { whom, role, card, mute, fields } => {
+                let edit = member_edit(*role, *card, *mute, fields);
+                Operation::EditMember { user: one(whom), group, edit }
+            }
+            Self::Himself { role, card, mute, fields } => {
+                let edit = member_edit(*role, *card, *mute, fields);
+                Operation::EditMember { user: by.clone(), group, edit }
+            }
+            Self::Mute(users, seconds) => {
+                Operation::Mute { users: find(users), group, seconds: *seconds }
+            }
+            Self::Transfer(to) => Operation::Transfer { to: one(to), group },
+            Self::Ban(users, seconds, why) => Operation::Ban {
+                users: find(users),
+                group,
+                seconds: *seconds,
+                reason: reason(*why),
+            },
+            Self::Unban(users) => Operation::Unban { users: find(users), group },
+            Self::Import(named) => {
+                Operation::ImportMembers { group, members: members(named, world) }
+            }
+        }
+    }
+}
+
+fn member_edit(
+    role: Option<Role>,
+    card: Option<u8>,
+    mute_seconds: Option<u32>,
+    fields: &Fields,
+) -> Box<MemberEdit> {
+    let said = |number| if number == 0 { String::new() } else { format!("card {number}") };
+    let name_card = card.map(said);
+    Box::new(MemberEdit { role, name_card, mute_seconds, custom_fields: changes(fields) })
 }
 
 /// Operations in order, each with whether it may go into one batch with the next. Shown one a line.
