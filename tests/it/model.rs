@@ -1,12 +1,13 @@
 //! The rules beside a plain model of them: random operations, run in batches as the engine runs them, are
 //! answered by both, and after each the rows have to say what the model says.
 //!
-//! The cast: [`scripts`] makes up [`ops`]; [`world`], [`kinds`], [`entering`], [`members`] and [`laws`] are
+//! The cast: [`scripts`] makes up [`ops`] and [`deeds`]; [`world`], [`kinds`], [`entering`], [`members`] and [`laws`] are
 //! the model, written from `tencent-im.md` 1.2 to 1.5 and 2.4 and `decisions.md` with sets and lists; [`rows`] keeps tables, loads
 //! exactly what the rules ask for and writes exactly what they note as changed; [`checks`] compares.
 //! `PROPTEST_CASES` raises the number of cases; a failure prints the seed that brings it about again.
 
 mod checks;
+mod deeds;
 mod entering;
 mod kinds;
 mod laws;

@@ -3,19 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use muster::model::command::{CreateGroup, GroupEdit, Imported, MemberEdit, UserEdit};
+use muster::model::command::UserEdit;
 use muster::model::{
-    ApplicationId, Caller, Command, CustomFields, FieldChanges, GroupId, InviteConsent,
-    InviteOption, JoinOption, NewMember, Operation, Role, UserId,
+    ApplicationId, Caller, Command, GroupId, InviteConsent, Operation, Role, UserId,
 };
 use proptest::sample::Index;
 
-use super::kinds::Kind;
-use super::world::{World, moment};
+use super::deeds::{Create, What};
+use super::world::World;
 
 pub(super) const PEOPLE: usize = 8;
 pub(super) const GROUPS: usize = 4;
-const ADMINISTRATOR: &str = "administrator";
+pub(super) const ADMINISTRATOR: &str = "administrator";
 
 /// Somebody who acts or is named.
 #[derive(Clone, Debug)]
@@ -26,6 +25,8 @@ pub(super) enum Who {
     Owner,
     /// One of the group's members.
     Member(Index),
+    /// One of the group's admins.
+    Admin(Index),
     /// One of those who were banned from the group.
     Banned(Index),
     /// The app administrator.
@@ -72,74 +73,6 @@ impl Limit {
     }
 }
 
-/// Fields that change: a key, and its new value. No value and an empty one both take it away.
-pub(super) type Fields = Vec<(u8, Option<u8>)>;
-
-/// A member who is named with more than his id.
-#[derive(Clone, Debug)]
-pub(super) struct Named {
-    pub(super) user: usize,
-    pub(super) admin: bool,
-    /// When he joined elsewhere, in seconds from now.
-    pub(super) joined: Option<i8>,
-    pub(super) fields: Fields,
-}
-
-/// A group to be made.
-#[derive(Clone, Debug)]
-pub(super) struct Create {
-    pub(super) by: Who,
-    pub(super) owner: Option<usize>,
-    pub(super) group: usize,
-    pub(super) kind: Kind,
-    pub(super) join: Option<JoinOption>,
-    pub(super) invite: Option<InviteOption>,
-    pub(super) cap: Option<i32>,
-    pub(super) members: Vec<Named>,
-    pub(super) fields: Fields,
-    /// Whether it comes from elsewhere, and when it was made there, in seconds from now.
-    pub(super) imported: Option<Option<i8>>,
-    pub(super) lenient: bool,
-}
-
-/// What somebody does in a group.
-#[derive(Clone, Debug)]
-pub(super) enum What {
-    Edit {
-        /// Which of the four texts, and what it says.
-        text: Option<(usize, u8)>,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
-        mute_all: Option<bool>,
-        fields: Fields,
-    },
-    Dismiss,
-    Invite(Vec<Who>, bool),
-    Join,
-    Quit,
-    Kick(Vec<Who>, Option<u32>, u8),
-    Member {
-        whom: Who,
-        role: Option<Role>,
-        card: Option<u8>,
-        mute: Option<u32>,
-        fields: Fields,
-    },
-    /// The same, of oneself.
-    Himself {
-        role: Option<Role>,
-        card: Option<u8>,
-        mute: Option<u32>,
-        fields: Fields,
-    },
-    Mute(Vec<Who>, u32),
-    Transfer(Who),
-    Ban(Vec<Who>, Option<u32>, u8),
-    Unban(Vec<Who>),
-    Import(Vec<Named>),
-}
-
 /// An operation, or time that passes.
 #[derive(Clone, Debug)]
 pub(super) enum Op {
@@ -171,22 +104,29 @@ pub(super) enum Op {
     Wait(u8),
 }
 
-fn person(number: usize) -> UserId {
+pub(super) fn person(number: usize) -> UserId {
     UserId::from_stored(&format!("u{number}"))
 }
 
-fn group_id(number: usize) -> GroupId {
+pub(super) fn group_id(number: usize) -> GroupId {
     GroupId::from_stored(&format!("g{number}"))
 }
 
 impl Who {
-    fn find(&self, world: &World, group: Option<&GroupId>) -> UserId {
+    pub(super) fn find(&self, world: &World, group: Option<&GroupId>) -> UserId {
         let room = group.and_then(|group| world.rooms.get(group));
         match self {
             Self::Person(number) => person(*number),
             Self::Administrator => UserId::from_stored(ADMINISTRATOR),
             Self::Owner => room.and_then(|room| room.owner.clone()).unwrap_or_else(|| person(0)),
             Self::Member(index) => one_of(index, room.map(|room| &room.members)),
+            Self::Admin(index) => {
+                let admins = room.map(|room| {
+                    let all = room.members.iter().filter(|(_, seat)| seat.role == Role::Admin);
+                    all.map(|(user, _)| (user.clone(), ())).collect()
+                });
+                one_of(index, admins.as_ref())
+            }
             Self::Banned(index) => one_of(index, room.map(|room| &room.banned)),
         }
     }
@@ -202,28 +142,13 @@ fn one_of<T>(index: &Index, table: Option<&BTreeMap<UserId, T>>) -> UserId {
     }
 }
 
-fn changes(fields: &Fields) -> FieldChanges {
-    let value = |value: &u8| if *value == 0 { String::new() } else { format!("value {value}") };
-    fields.iter().map(|(key, new)| (format!("key_{key}"), new.as_ref().map(value))).collect()
-}
-
-/// Fields to begin with: those that have a value.
-fn beginning(fields: &Fields) -> CustomFields {
-    let set = changes(fields).into_iter().filter_map(|(key, value)| Some((key, value?)));
-    set.filter(|(_, value)| !value.is_empty()).collect()
-}
-
-fn reason(number: u8) -> String {
-    if number == 0 { String::new() } else { format!("reason {number}") }
-}
-
 fn caller(user: UserId) -> Caller {
     let administrator = user.as_str() == ADMINISTRATOR;
     Caller { user, administrator }
 }
 
 /// Each once, at its first place, as both faces do it.
-fn once(users: impl Iterator<Item = UserId>) -> Vec<UserId> {
+pub(super) fn once(users: impl Iterator<Item = UserId>) -> Vec<UserId> {
     let mut found: Vec<UserId> = Vec::new();
     for user in users {
         if !found.contains(&user) {
@@ -333,129 +258,6 @@ impl Op {
         let operation = Operation::Expire { group, application, subject, from_user: from };
         Some((UserId::from_stored("muster"), operation))
     }
-}
-
-impl Named {
-    fn member(&self, world: &World) -> NewMember {
-        NewMember {
-            user: person(self.user),
-            role: if self.admin { Role::Admin } else { Role::Member },
-            joined_at: self.joined.map(|seconds| moment(world.now + i64::from(seconds))),
-            custom_fields: beginning(&self.fields),
-        }
-    }
-}
-
-/// Each once, at its first place.
-fn members(named: &[Named], world: &World) -> Vec<NewMember> {
-    let mut found: Vec<NewMember> = Vec::new();
-    for one in named.iter().map(|one| one.member(world)) {
-        if !found.iter().any(|other| other.user == one.user) {
-            found.push(one);
-        }
-    }
-    found
-}
-
-impl Create {
-    fn command(&self, world: &World) -> (UserId, Operation) {
-        let by = self.by.find(world, None);
-        let is_administrator = by.as_str() == ADMINISTRATOR;
-        let owner = if is_administrator { self.owner.map(person) } else { Some(by.clone()) };
-        let made = |seconds: i8| moment(world.now + i64::from(seconds));
-        let operation = Operation::CreateGroup(Box::new(CreateGroup {
-            group: group_id(self.group),
-            group_type: self.kind.base(),
-            own_type: self.kind.own().map(Into::into),
-            name: "text 0".to_owned(),
-            introduction: "text 1".to_owned(),
-            notification: String::new(),
-            face_url: String::new(),
-            owner,
-            join_option: self.join,
-            invite_option: self.invite,
-            max_members: self.cap,
-            members: members(&self.members, world),
-            custom_fields: beginning(&self.fields),
-            lenient: self.lenient,
-            imported: self.imported.map(|at| Imported { created_at: at.map(made) }),
-        }));
-        (by, operation)
-    }
-}
-
-impl What {
-    /// The operation that this is in a group; `by` is who does it.
-    fn operation(&self, world: &World, group: GroupId, by: &UserId) -> Operation {
-        let one = |who: &Who| who.find(world, Some(&group));
-        let find = |users: &[Who]| once(users.iter().map(one));
-        match self {
-            Self::Edit { text, join, invite, cap, mute_all, fields } => {
-                let text = |place| {
-                    text.filter(|(which, _)| *which == place)
-                        .map(|(_, said)| format!("text {said}"))
-                };
-                let edit = Box::new(GroupEdit {
-                    name: text(0),
-                    introduction: text(1),
-                    notification: text(2),
-                    face_url: text(3),
-                    join_option: *join,
-                    invite_option: *invite,
-                    max_members: *cap,
-                    mute_all: *mute_all,
-                    custom_fields: changes(fields),
-                });
-                Operation::EditGroup { group, edit }
-            }
-            Self::Dismiss => Operation::Dismiss { group },
-            Self::Invite(users, silent) => {
-                Operation::Invite { users: find(users), group, silent: *silent }
-            }
-            Self::Join => Operation::Join { group, message: String::new() },
-            Self::Quit => Operation::Quit { group },
-            Self::Kick(users, ban, why) => Operation::Kick {
-                users: find(users),
-                group,
-                reason: reason(*why),
-                ban_seconds: *ban,
-                silent: *why == 1,
-            },
-            Self::Member { whom, role, card, mute, fields } => {
-                let edit = member_edit(*role, *card, *mute, fields);
-                Operation::EditMember { user: one(whom), group, edit }
-            }
-            Self::Himself { role, card, mute, fields } => {
-                let edit = member_edit(*role, *card, *mute, fields);
-                Operation::EditMember { user: by.clone(), group, edit }
-            }
-            Self::Mute(users, seconds) => {
-                Operation::Mute { users: find(users), group, seconds: *seconds }
-            }
-            Self::Transfer(to) => Operation::Transfer { to: one(to), group },
-            Self::Ban(users, seconds, why) => Operation::Ban {
-                users: find(users),
-                group,
-                seconds: *seconds,
-                reason: reason(*why),
-            },
-            Self::Unban(users) => Operation::Unban { users: find(users), group },
-            Self::Import(named) => {
-                Operation::ImportMembers { group, members: members(named, world) }
-            }
-        }
-    }
-}
-
-fn member_edit(
-    role: Option<Role>,
-    card: Option<u8>,
-    mute_seconds: Option<u32>,
-    fields: &Fields,
-) -> Box<MemberEdit> {
-    let said = |number| if number == 0 { String::new() } else { format!("card {number}") };
-    let name_card = card.map(said);
-    Box::new(MemberEdit { role, name_card, mute_seconds, custom_fields: changes(fields) })
 }
 
 /// Operations in order, each with whether it may go into one batch with the next. Shown one a line.

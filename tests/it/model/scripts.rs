@@ -5,10 +5,9 @@ use muster::model::{InviteConsent, InviteOption, JoinOption, Role};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::deeds::{Create, Fields, Named, What};
 use super::kinds::Kind;
-use super::ops::{
-    Create, Decider, Fields, GROUPS, Limit, Named, Op, PEOPLE, Script, What, Which, Who,
-};
+use super::ops::{Decider, GROUPS, Limit, Op, PEOPLE, Script, Which, Who};
 
 /// Somebody, with these odds for the owner, a member, anybody and the administrator.
 fn who(owner: u32, member: u32, anybody: u32, administrator: u32) -> impl Strategy<Value = Who> {
@@ -204,21 +203,26 @@ fn put_user() -> impl Strategy<Value = Op> {
         .prop_map(|(by, user, consent, limit)| Op::PutUser { by, user, consent, limit })
 }
 
+/// Somebody, who is an admin if there is one, or as [`who`] has it.
+fn admin_or(odds: u32, who: impl Strategy<Value = Who>) -> impl Strategy<Value = Who> {
+    prop_oneof![1 => any::<Index>().prop_map(Who::Admin), odds => who]
+}
+
 /// Somebody does something in one of the groups; `by` are the odds of who.
 fn in_a_group(
     by: (u32, u32, u32, u32),
     what: impl Strategy<Value = What>,
 ) -> impl Strategy<Value = Op> {
     let (owner, member, anybody, administrator) = by;
-    (who(owner, member, anybody, administrator), group(), what)
+    (admin_or(5, who(owner, member, anybody, administrator)), group(), what)
         .prop_map(|(by, group, what)| Op::In { by, group, what })
 }
 
 /// What those who run a group do to its members.
 fn rule() -> impl Strategy<Value = Op> {
-    let removed = || prop::collection::vec(who(1, 6, 2, 0), 1..4);
+    let removed = || prop::collection::vec(admin_or(5, who(1, 6, 2, 0)), 1..4);
     let banned = prop_oneof![4 => any::<Index>().prop_map(Who::Banned), 1 => who(1, 2, 4, 1)];
-    let several = prop::collection::vec(who(1, 4, 5, 1), 0..5);
+    let several = prop::collection::vec(admin_or(6, who(1, 4, 5, 1)), 0..5);
     let imported = prop::collection::vec(named(0..PEOPLE), 0..5);
     prop_oneof![
         6 => in_a_group((6, 3, 1, 2), (removed(), sometimes(1_u32..20), 0..3_u8)
@@ -227,7 +231,7 @@ fn rule() -> impl Strategy<Value = Op> {
         6 => in_a_group((5, 4, 1, 2), (removed(), mute())
             .prop_map(|(users, seconds)| What::Mute(users, seconds))),
         4 => in_a_group((5, 1, 1, 3), who(1, 8, 2, 0).prop_map(What::Transfer)),
-        4 => in_a_group((5, 4, 1, 2), (several, prop::option::weighted(0.7, 1_u32..25), 0..3_u8)
+        4 => in_a_group((5, 4, 1, 2), (several, prop::option::weighted(0.7, 1_u32..60), 0..3_u8)
             .prop_map(|(users, seconds, why)| What::Ban(users, seconds, why))),
         6 => in_a_group((5, 3, 1, 3), prop::collection::vec(banned, 0..4).prop_map(What::Unban)),
         3 => in_a_group((1, 0, 0, 8), imported.prop_map(What::Import)),
