@@ -2,6 +2,7 @@
 
 use crate::model::{Ban, Error, Group, JoinOption, Moment, Reason, Role, event};
 
+use super::manages;
 use super::matrix::{Action, InvitePath, Standing, Who};
 use super::types::TypeRules;
 
@@ -41,6 +42,22 @@ pub fn explain(
     Action::ALL.iter().filter(|action| **action != Action::NameFirstMembers).map(one).collect()
 }
 
+/// Whether somebody may read what somebody else may do: those who run the group, and app administrators.
+///
+/// # Errors
+/// [`Reason::NotAMember`] or [`Reason::RoleTooLow`].
+pub fn read_of_others(standing: Standing) -> Result<(), Error> {
+    match standing.role {
+        _ if standing.administrator => Ok(()),
+        Some(role) if manages(role) => Ok(()),
+        Some(_) => {
+            let text = "only the owner and admins may read what others may do";
+            Err(Error::new(Reason::RoleTooLow, text))
+        }
+        None => Err(Error::new(Reason::NotAMember, "the caller is not a member of the group")),
+    }
+}
+
 fn judge(
     rules: &TypeRules,
     group: &Group,
@@ -57,6 +74,11 @@ fn judge(
         Action::Quit => {
             quit(rules, standing)?;
             Ok(Agreement::Free)
+        }
+        // An administrator who is no member has nothing of his own there either.
+        Action::EditSelf if standing.role.is_none() => {
+            let stranger = Standing { administrator: false, role: None };
+            rules.permit(action, stranger).map(|()| Agreement::Free)
         }
         _ => rules.permit(action, standing).map(|()| Agreement::Free),
     }
