@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn the_owner_and_equals_stay() {
-        let facts = facts(GroupType::Public);
         use MemberReason::{IsOwner, RoleTooLow};
+        let facts = facts(GroupType::Public);
         let cases = [
             ("owner", "owner", IsOwner),
             ("admin", "owner", IsOwner),

@@ -23,6 +23,15 @@ pub(super) struct Named {
     pub(super) fields: Fields,
 }
 
+/// Where a group comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Here,
+    Elsewhere,
+    /// Made elsewhere so many seconds from now.
+    ElsewhereAt(i8),
+}
+
 /// A group to be made.
 #[derive(Clone, Debug)]
 pub(super) struct Create {
@@ -35,8 +44,7 @@ pub(super) struct Create {
     pub(super) cap: Option<i32>,
     pub(super) members: Vec<Named>,
     pub(super) fields: Fields,
-    /// Whether it comes from elsewhere, and when it was made there, in seconds from now.
-    pub(super) imported: Option<Option<i8>>,
+    pub(super) origin: Origin,
     pub(super) lenient: bool,
 }
 
@@ -136,7 +144,11 @@ impl Create {
             members: members(&self.members, world),
             custom_fields: beginning(&self.fields),
             lenient: self.lenient,
-            imported: self.imported.map(|at| Imported { created_at: at.map(made) }),
+            imported: match self.origin {
+                Origin::Here => None,
+                Origin::Elsewhere => Some(Imported { created_at: None }),
+                Origin::ElsewhereAt(at) => Some(Imported { created_at: Some(made(at)) }),
+            },
         }));
         (by, operation)
     }
@@ -180,11 +192,11 @@ impl What {
                 silent: *why == 1,
             },
             Self::Member { whom, role, card, mute, fields } => {
-                let edit = member_edit(*role, *card, *mute, fields);
+                let edit = Box::new(member_edit(*role, *card, *mute, fields));
                 Operation::EditMember { user: one(whom), group, edit }
             }
             Self::Himself { role, card, mute, fields } => {
-                let edit = member_edit(*role, *card, *mute, fields);
+                let edit = Box::new(member_edit(*role, *card, *mute, fields));
                 Operation::EditMember { user: by.clone(), group, edit }
             }
             Self::Mute(users, seconds) => {
@@ -210,8 +222,8 @@ fn member_edit(
     card: Option<u8>,
     mute_seconds: Option<u32>,
     fields: &Fields,
-) -> Box<MemberEdit> {
+) -> MemberEdit {
     let said = |number| if number == 0 { String::new() } else { format!("card {number}") };
     let name_card = card.map(said);
-    Box::new(MemberEdit { role, name_card, mute_seconds, custom_fields: changes(fields) })
+    MemberEdit { role, name_card, mute_seconds, custom_fields: changes(fields) }
 }

@@ -140,35 +140,29 @@ impl Kind {
         use Least::{App, Has, Nobody};
         use Role::{Admin, Member, Owner};
         match (doing, self) {
-            // n: the creator's right in every type but live groups.
-            (Doing::NameFirstMembers | Doing::Invite, Self::Live) => Nobody,
-            (Doing::NameFirstMembers, _) => Has(Member),
-            (Doing::Invite, Self::Team) => Has(Admin),
-            (Doing::Invite, _) => Has(Member),
-            (Doing::EditProfile, Self::Work) => Has(Member),
-            (Doing::Dismiss, Self::Work | Self::Circle) => App,
-            (Doing::Dismiss, _) => Has(Owner),
-            (Doing::Kick | Doing::Transfer | Doing::Decide | Doing::Import, Self::Live) => Nobody,
-            (Doing::Kick, Self::Circle) => Has(Owner),
-            (Doing::Transfer, Self::Circle) | (Doing::Import, _) => App,
-            (Doing::Transfer, _) => Has(Owner),
-            // Work and live groups have no admins to appoint; nobody is kept quiet in a Work group.
-            (Doing::Appoint, Self::Work | Self::Live) | (Doing::Mute, Self::Work) => Nobody,
-            (Doing::Appoint, _) => Has(Owner),
-            (Doing::EditSelf, _) => Has(Member),
-            // What is left is the work of those who run a group: owner and admins.
-            (Doing::Decide, _) => Has(Admin),
-            (_, Self::Work | Self::Live) => Has(Owner),
+            // Nobody is brought into a live group, and nobody is thrown out but with a ban.
             (
-                Doing::EditProfile
-                | Doing::EditOptions
-                | Doing::MuteAll
-                | Doing::EditMembers
+                Doing::NameFirstMembers
+                | Doing::Invite
                 | Doing::Kick
-                | Doing::Ban
-                | Doing::Mute,
-                _,
-            ) => Has(Admin),
+                | Doing::Transfer
+                | Doing::Decide
+                | Doing::Import,
+                Self::Live,
+            )
+            | (Doing::Appoint, Self::Work | Self::Live)
+            | (Doing::Mute, Self::Work) => Nobody,
+            (Doing::Dismiss, Self::Work | Self::Circle)
+            | (Doing::Transfer, Self::Circle)
+            | (Doing::Import, _) => App,
+            (Doing::Invite, Self::Team) => Has(Admin),
+            (Doing::NameFirstMembers | Doing::Invite | Doing::EditSelf, _)
+            | (Doing::EditProfile, Self::Work) => Has(Member),
+            // Where there are no admins, the owner runs the group.
+            (Doing::Dismiss | Doing::Appoint | Doing::Transfer, _)
+            | (Doing::Kick, Self::Circle)
+            | (_, Self::Work | Self::Live) => Has(Owner),
+            _ => Has(Admin),
         }
     }
 

@@ -103,7 +103,8 @@ impl World {
         }
         let role = room.role(user).ok_or(Reason::MemberNotFound)?;
         // What one does to oneself needs nobody above, but for a mute.
-        if !(himself && edit.mute_seconds.is_none()) && !is_above(&room, caller, role) {
+        let of_his_own = himself && edit.mute_seconds.is_none();
+        if !of_his_own && !is_above(&room, caller, role) {
             return Err(Reason::RoleTooLow);
         }
         match (edit.role, role) {
@@ -218,14 +219,13 @@ impl World {
         self.check_batch(users.len())?;
         let mut lines = Vec::new();
         for user in users {
-            let kept_out = room.keeps_out(user, self.now);
-            if kept_out {
+            if room.keeps_out(user, self.now) {
                 self.room(group).banned.remove(user);
+                lines.push(line(user, MemberResult::Done, None));
+            } else {
+                let reason = MemberReason::NotBanned;
+                lines.push(line(user, MemberResult::Invalid, Some(reason)));
             }
-            lines.push(match kept_out {
-                true => line(user, MemberResult::Done, None),
-                false => line(user, MemberResult::Invalid, Some(MemberReason::NotBanned)),
-            });
         }
         Ok(Reply::Members(lines))
     }

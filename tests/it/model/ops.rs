@@ -119,21 +119,21 @@ impl Who {
             Self::Person(number) => person(*number),
             Self::Administrator => UserId::from_stored(ADMINISTRATOR),
             Self::Owner => room.and_then(|room| room.owner.clone()).unwrap_or_else(|| person(0)),
-            Self::Member(index) => one_of(index, room.map(|room| &room.members)),
+            Self::Member(index) => one_of(*index, room.map(|room| &room.members)),
             Self::Admin(index) => {
                 let admins = room.map(|room| {
                     let all = room.members.iter().filter(|(_, seat)| seat.role == Role::Admin);
                     all.map(|(user, _)| (user.clone(), ())).collect()
                 });
-                one_of(index, admins.as_ref())
+                one_of(*index, admins.as_ref())
             }
-            Self::Banned(index) => one_of(index, room.map(|room| &room.banned)),
+            Self::Banned(index) => one_of(*index, room.map(|room| &room.banned)),
         }
     }
 }
 
 /// One of those whom a table is about, or anybody if there are none.
-fn one_of<T>(index: &Index, table: Option<&BTreeMap<UserId, T>>) -> UserId {
+fn one_of<T>(index: Index, table: Option<&BTreeMap<UserId, T>>) -> UserId {
     match table {
         Some(table) if !table.is_empty() => {
             table.keys().nth(index.index(table.len())).expect("one of them").clone()

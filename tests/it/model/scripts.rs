@@ -5,7 +5,7 @@ use muster::model::{InviteConsent, InviteOption, JoinOption, Role};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::deeds::{Create, Fields, Named, What};
+use super::deeds::{Create, Fields, Named, Origin, What};
 use super::kinds::Kind;
 use super::ops::{Decider, GROUPS, Limit, Op, PEOPLE, Script, Which, Who};
 
@@ -105,7 +105,7 @@ fn beginning() -> impl Strategy<Value = Vec<(Op, bool)>> {
                 cap: None,
                 members: if live { Vec::new() } else { members },
                 fields: Vec::new(),
-                imported: None,
+                origin: Origin::Here,
                 lenient: false,
             };
             (Op::Create(Box::new(create)), false)
@@ -133,12 +133,16 @@ fn create() -> impl Strategy<Value = Op> {
     let by = prop_oneof![2 => (0..PEOPLE).prop_map(Who::Person), 1 => Just(Who::Administrator)];
     let options = (sometimes(one_of(JoinOption::ALL)), sometimes(invite_option()));
     let made = prop_oneof![9 => (-60_i8..=0).boxed(), 1 => (5_i8..9).boxed()];
-    let imported = sometimes(prop::option::weighted(0.7, made));
-    let more = (sometimes(0..7), first_members(), fields(12, 4), imported);
+    let origin = prop_oneof![
+        7 => Just(Origin::Here),
+        1 => Just(Origin::Elsewhere),
+        2 => made.prop_map(Origin::ElsewhereAt),
+    ];
+    let more = (sometimes(0..7), first_members(), fields(12, 4), origin);
     let who = (by, prop::option::of(0..PEOPLE));
     (who, 0..GROUPS, kind(), options, more, prop::bool::weighted(0.2)).prop_map(
         |((by, owner), group, kind, (join, invite), more, lenient)| {
-            let (cap, members, fields, imported) = more;
+            let (cap, members, fields, origin) = more;
             Op::Create(Box::new(Create {
                 by,
                 owner,
@@ -149,7 +153,7 @@ fn create() -> impl Strategy<Value = Op> {
                 cap,
                 members,
                 fields,
-                imported,
+                origin,
                 lenient,
             }))
         },
