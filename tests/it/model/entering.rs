@@ -134,7 +134,7 @@ impl World {
         let starts = names.keys().cloned().collect();
         let nobody = UserId::from_stored("nobody");
         let told = Told { starts, names, silent, ..Told::of(kind, op.unwrap_or(&nobody)) };
-        self.room(group).log.push(Told { op: op.cloned(), ..told });
+        self.room(group).note(Told { op: op.cloned(), ..told });
     }
 
     /// An ordinary member, from now on.

@@ -135,7 +135,7 @@ impl World {
                 room.owner = None;
             }
         }
-        room.log.push(Told { ends: users.iter().cloned().collect(), ..event });
+        room.note(Told { ends: users.iter().cloned().collect(), ..event });
     }
 
     fn quit(&mut self, caller: &Caller, group: &GroupId) -> Answer {
@@ -287,7 +287,7 @@ impl World {
         let of_field = |(key, value): (String, Option<String>)| json!({ "type": "customFields", "key": key, "value": value });
         infos.extend(fields.into_iter().map(of_field));
         if !infos.is_empty() {
-            room.log.push(Told { infos, ..Told::of(EventKind::onGroupInfoChanged, &caller.user) });
+            room.note(Told { infos, ..Told::of(EventKind::onGroupInfoChanged, &caller.user) });
             *self.room(group) = room;
         }
         Ok(Reply::Done)

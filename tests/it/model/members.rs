@@ -75,7 +75,7 @@ impl World {
         }
         if !names.is_empty() {
             let told = Told::of(EventKind::onMemberInfoChanged, &caller.user);
-            self.room(group).log.push(Told { names, ..told });
+            self.room(group).note(Told { names, ..told });
         }
         Ok(Reply::Members(lines))
     }
@@ -123,7 +123,7 @@ impl World {
                 };
                 let room = self.room(group);
                 room.members.get_mut(user).expect("a member").role = new;
-                room.log.push(Told::naming(kind, &caller.user, [user]));
+                room.note(Told::naming(kind, &caller.user, [user]));
             }
         }
         self.write_member(caller, group, user, edit)
@@ -152,7 +152,7 @@ impl World {
         if !said.is_empty() {
             let told = Told::of(EventKind::onMemberInfoChanged, &caller.user);
             let names = BTreeMap::from([(user.clone(), Value::Object(said))]);
-            self.room(group).log.push(Told { names, ..told });
+            self.room(group).note(Told { names, ..told });
         }
         Ok(Reply::Done)
     }
@@ -172,7 +172,7 @@ impl World {
         room.members.get_mut(to).expect("a member").role = Role::Owner;
         room.owner = Some(to.clone());
         let infos = vec![json!({ "type": "owner", "value": to })];
-        room.log.push(Told { infos, ..Told::of(EventKind::onGroupInfoChanged, &caller.user) });
+        room.note(Told { infos, ..Told::of(EventKind::onGroupInfoChanged, &caller.user) });
         Ok(Reply::Done)
     }
 

@@ -27,6 +27,8 @@ pub(super) enum Who {
     Member(Index),
     /// One of the group's admins.
     Admin(Index),
+    /// One of those who were muted in the group, members or not.
+    Quiet(Index),
     /// One of those who were banned from the group.
     Banned(Index),
     /// The app administrator.
@@ -127,6 +129,7 @@ impl Who {
                 });
                 one_of(*index, admins.as_ref())
             }
+            Self::Quiet(index) => one_of(*index, room.map(|room| &room.quiet)),
             Self::Banned(index) => one_of(*index, room.map(|room| &room.banned)),
         }
     }

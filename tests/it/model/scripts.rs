@@ -178,7 +178,7 @@ fn edit() -> impl Strategy<Value = What> {
 
 /// For how long somebody may not speak.
 fn mute() -> impl Strategy<Value = u32> {
-    prop_oneof![4 => Just(0), 6 => 1_u32..20, 2 => Just(FOREVER), 1 => Just(FOREVER - 1)]
+    prop_oneof![3 => Just(0), 6 => 1_u32..50, 2 => Just(FOREVER), 1 => Just(FOREVER - 1)]
 }
 
 fn edit_member() -> impl Strategy<Value = What> {
@@ -207,9 +207,13 @@ fn put_user() -> impl Strategy<Value = Op> {
         .prop_map(|(by, user, consent, limit)| Op::PutUser { by, user, consent, limit })
 }
 
-/// Somebody, who is an admin if there is one, or as [`who`] has it.
-fn admin_or(odds: u32, who: impl Strategy<Value = Who>) -> impl Strategy<Value = Who> {
-    prop_oneof![1 => any::<Index>().prop_map(Who::Admin), odds => who]
+/// An admin, somebody who was muted, or with these odds somebody as [`who`] has it.
+fn marked_or(odds: u32, who: impl Strategy<Value = Who>) -> impl Strategy<Value = Who> {
+    prop_oneof![
+        1 => any::<Index>().prop_map(Who::Admin),
+        1 => any::<Index>().prop_map(Who::Quiet),
+        odds => who,
+    ]
 }
 
 /// Somebody does something in one of the groups; `by` are the odds of who.
@@ -218,15 +222,15 @@ fn in_a_group(
     what: impl Strategy<Value = What>,
 ) -> impl Strategy<Value = Op> {
     let (owner, member, anybody, administrator) = by;
-    (admin_or(5, who(owner, member, anybody, administrator)), group(), what)
+    (marked_or(5, who(owner, member, anybody, administrator)), group(), what)
         .prop_map(|(by, group, what)| Op::In { by, group, what })
 }
 
 /// What those who run a group do to its members.
 fn rule() -> impl Strategy<Value = Op> {
-    let removed = || prop::collection::vec(admin_or(5, who(1, 6, 2, 0)), 1..4);
+    let removed = || prop::collection::vec(marked_or(5, who(1, 6, 2, 0)), 1..4);
     let banned = prop_oneof![4 => any::<Index>().prop_map(Who::Banned), 1 => who(1, 2, 4, 1)];
-    let several = prop::collection::vec(admin_or(6, who(1, 4, 5, 1)), 0..5);
+    let several = prop::collection::vec(marked_or(6, who(1, 4, 5, 1)), 0..5);
     let imported = prop::collection::vec(named(0..PEOPLE), 0..5);
     prop_oneof![
         6 => in_a_group((6, 3, 1, 2), (removed(), sometimes(1_u32..20), 0..3_u8)
@@ -243,7 +247,7 @@ fn rule() -> impl Strategy<Value = Op> {
 }
 
 fn operation() -> impl Strategy<Value = Op> {
-    let named = || prop::collection::vec(who(1, 2, 12, 1), 0..5);
+    let named = || prop::collection::vec(marked_or(10, who(1, 2, 12, 1)), 0..5);
     prop_oneof![
         3 => create(),
         7 => in_a_group((6, 3, 1, 2), edit()),

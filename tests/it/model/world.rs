@@ -1,6 +1,7 @@
 //! The model: groups are sets of members, users are what they want, everything else is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use chrono::{SecondsFormat, TimeDelta};
 use muster::model::{
@@ -133,11 +134,17 @@ pub(super) struct Room {
     pub(super) quiet: BTreeMap<UserId, i64>,
     pub(super) banned: BTreeMap<UserId, KeptOut>,
     pub(super) waiting: BTreeMap<UserId, Waiting>,
-    pub(super) log: Vec<Told>,
+    /// Shared by the copies that a refused call is undone with.
+    pub(super) log: Vec<Rc<Told>>,
     pub(super) gone: bool,
 }
 
 impl Room {
+    /// Adds an event to the log.
+    pub(super) fn note(&mut self, told: Told) {
+        self.log.push(Rc::new(told));
+    }
+
     /// Whether being in it counts towards a user's limit.
     pub(super) fn counts(&self) -> bool {
         self.kind.counts()
