@@ -3,10 +3,10 @@
 //!
 //! Two types are an operator's own, each one of the five with a few differences:
 //!
-//! - `Team` is Public, but only owner and admins invite, everybody is asked before he is a member, it does
-//!   not count towards the limit on groups, it begins open for invitations and has 4 places;
+//! - `Team` is Public, but only owner and admins invite, only the owner bans, everybody is asked before he is
+//!   a member, it does not count towards the limit on groups, it begins open for invitations and has 4 places;
 //! - `Circle` is Community, but only the owner kicks, only an app administrator ends or transfers it,
-//!   everybody is asked, entering always needs permission, and it never has more than 3 places.
+//!   everybody is asked, entering always needs permission, and it never has more than 4 places.
 
 use muster::model::{GroupType, InviteOption, JoinOption, Reason, Role};
 use muster::rules::matrix::{self, Action, Traits, Who};
@@ -76,11 +76,11 @@ impl Kind {
         let circle = Traits {
             join_default: JoinOption::NeedPermission,
             join_changeable: false,
-            highest_max_members: Some(3),
+            highest_max_members: Some(4),
             asks_invitees: true,
             ..matrix::traits(GroupType::Community)
         };
-        let of_team = vec![(Action::Invite, Who::Managers)];
+        let of_team = vec![(Action::Invite, Who::Managers), (Action::Ban, Who::Owner)];
         let of_circle = vec![
             (Action::Kick, Who::Owner),
             (Action::Dismiss, Who::Administrator),
@@ -161,6 +161,7 @@ impl Kind {
             // Where there are no admins, the owner runs the group.
             (Doing::Dismiss | Doing::Appoint | Doing::Transfer, _)
             | (Doing::Kick, Self::Circle)
+            | (Doing::Ban, Self::Team)
             | (_, Self::Work | Self::Live) => Has(Owner),
             _ => Has(Admin),
         }
@@ -231,6 +232,6 @@ impl Kind {
 
     /// Most places that such a group may be given, where the setting allows so many.
     pub(super) fn highest(self, of_setting: i32) -> i32 {
-        if self == Self::Circle { of_setting.min(3) } else { of_setting }
+        if self == Self::Circle { of_setting.min(4) } else { of_setting }
     }
 }

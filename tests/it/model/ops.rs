@@ -10,7 +10,7 @@ use muster::model::{
 use proptest::sample::Index;
 
 use super::deeds::{Create, What};
-use super::world::World;
+use super::world::{Room, World};
 
 pub(super) const PEOPLE: usize = 8;
 pub(super) const GROUPS: usize = 4;
@@ -40,6 +40,8 @@ pub(super) enum Who {
 pub(super) enum Which {
     /// One of those that are open.
     Open(Index),
+    /// The one that was opened last.
+    Newest,
     /// One of those that came to an end.
     Past(Index),
     /// None that ever was.
@@ -185,24 +187,27 @@ impl Which {
                 let (group, subject) = (group.clone(), subject.clone());
                 Some(Chosen { id: *id, group, from: subject.clone(), subject })
             }
+            Self::Newest => open(world).into_iter().max_by_key(|chosen| chosen.id),
             Self::Open(index) => {
-                let mut open: Vec<Chosen> = world
-                    .rooms
-                    .iter()
-                    .flat_map(|(group, room)| {
-                        room.waiting.iter().map(|(subject, waiting)| Chosen {
-                            id: waiting.id.expect("an id"),
-                            group: group.clone(),
-                            subject: subject.clone(),
-                            from: waiting.from.clone(),
-                        })
-                    })
-                    .collect();
+                let mut open = open(world);
                 let place = index.index(open.len().max(1));
                 (place < open.len()).then(|| open.swap_remove(place))
             }
         }
     }
+}
+
+fn open(world: &World) -> Vec<Chosen> {
+    let of_room = |(group, room): (&GroupId, &Room)| -> Vec<Chosen> {
+        let all = room.waiting.iter().map(|(subject, waiting)| Chosen {
+            id: waiting.id.expect("an id"),
+            group: group.clone(),
+            subject: subject.clone(),
+            from: waiting.from.clone(),
+        });
+        all.collect()
+    };
+    world.rooms.iter().flat_map(of_room).collect()
 }
 
 impl Op {

@@ -63,7 +63,7 @@ fn decider() -> impl Strategy<Value = Decider> {
     prop_oneof![
         3 => Just(Decider::Subject),
         1 => Just(Decider::Asker),
-        4 => who(4, 2, 1, 1).prop_map(Decider::Other),
+        6 => marked_or(4, who(8, 1, 1, 1)).prop_map(Decider::Other),
     ]
 }
 
@@ -90,14 +90,17 @@ fn first_members() -> impl Strategy<Value = Vec<Named>> {
 fn beginning() -> impl Strategy<Value = Vec<(Op, bool)>> {
     let one = |group: usize| {
         let invite = prop::option::weighted(0.8, invite_option());
-        (kind(), invite, first_members()).prop_map(move |(kind, invite, mut members)| {
+        // An administrator brings people in without asking them.
+        let by = prop_oneof![Just(Who::Person(group)), Just(Who::Administrator)];
+        let parts = (by, kind(), invite, first_members());
+        parts.prop_map(move |(by, kind, invite, mut members)| {
             let live = kind == Kind::Live;
             for one in &mut members {
                 one.admin &= kind.has_admins();
             }
             let create = Create {
-                by: Who::Person(group),
-                owner: None,
+                by,
+                owner: Some(group),
                 group,
                 kind,
                 join: None,
@@ -125,7 +128,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         1 => Just(Kind::Live),
         2 => Just(Kind::Community),
         2 => Just(Kind::Team),
-        2 => Just(Kind::Circle),
+        3 => Just(Kind::Circle),
     ]
 }
 
@@ -266,11 +269,51 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A ban that is set and lifted, or lifted and set again, within one batch.
+fn back_and_forth() -> impl Strategy<Value = Vec<(Op, bool)>> {
+    (group(), any::<Index>(), prop::bool::ANY).prop_map(|(group, index, set_first)| {
+        // Both are made up before either is done, so that both mean the same person.
+        let whom = || vec![Who::Banned(index)];
+        let op = |what| Op::In { by: Who::Administrator, group, what };
+        let set = op(What::Ban(whom(), Some(50), 2));
+        let lifted = op(What::Unban(whom()));
+        if set_first {
+            vec![(set, true), (lifted, false)]
+        } else {
+            vec![(lifted, true), (set, false)]
+        }
+    })
+}
+
+/// A member invites where others have to agree, and they do.
+fn agreed() -> impl Strategy<Value = Vec<(Op, bool)>> {
+    (group(), any::<Index>(), 0..PEOPLE).prop_map(|(group, member, whom)| {
+        let op = |by, what| (Op::In { by, group, what }, false);
+        let decide = |by| (Op::Decide { by, which: Which::Newest, accept: true }, false);
+        let held = What::Edit {
+            text: None,
+            join: None,
+            invite: Some(InviteOption::NeedPermission),
+            cap: None,
+            mute_all: None,
+            fields: Vec::new(),
+        };
+        vec![
+            op(Who::Administrator, held),
+            op(Who::Member(member), What::Invite(vec![Who::Person(whom)], false)),
+            decide(Decider::Other(Who::Owner)),
+            decide(Decider::Subject),
+        ]
+    })
+}
+
 /// About eighty operations.
 pub(super) fn script() -> impl Strategy<Value = Script> {
-    let rest = prop::collection::vec((operation(), prop::bool::weighted(0.3)), 1..160);
+    let one = (operation(), prop::bool::weighted(0.3)).prop_map(|one| vec![one]);
+    let some = prop_oneof![100 => one, 2 => back_and_forth(), 3 => agreed()];
+    let rest = prop::collection::vec(some, 1..150);
     (beginning(), rest).prop_map(|(mut all, rest)| {
-        all.extend(rest);
+        all.extend(rest.into_iter().flatten());
         Script(all)
     })
 }
