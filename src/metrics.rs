@@ -81,6 +81,12 @@ pub struct Metrics {
     pub log_reads: Counter,
     /// Streams that have a subscriber here.
     pub streams: Gauge,
+    /// Dismissed groups that are not released yet, as the database said last.
+    pub unreleased_groups: Gauge,
+    /// Members that are left in them.
+    pub unreleased_members: Gauge,
+    /// Accounts that are being deleted.
+    pub accounts_ending: Gauge,
     /// Whether the database answered when it was last asked.
     pub database_up: Gauge,
 }
@@ -114,6 +120,9 @@ impl Metrics {
             sockets_closed: Family::default(),
             log_reads: Counter::default(),
             streams: Gauge::default(),
+            unreleased_groups: Gauge::default(),
+            unreleased_members: Gauge::default(),
+            accounts_ending: Gauge::default(),
             database_up: Gauge::default(),
         };
         metrics.register();
@@ -161,6 +170,21 @@ impl Metrics {
         registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());
         registry.register("log_reads", "Entries read back from the log", self.log_reads.clone());
         registry.register("streams", "Streams with a subscriber here", self.streams.clone());
+        registry.register(
+            "unreleased_groups",
+            "Dismissed groups with something left to release",
+            self.unreleased_groups.clone(),
+        );
+        registry.register(
+            "unreleased_members",
+            "Members left to release in dismissed groups",
+            self.unreleased_members.clone(),
+        );
+        registry.register(
+            "accounts_being_deleted",
+            "Accounts that are being deleted",
+            self.accounts_ending.clone(),
+        );
         registry.register("database_up", "Whether the database answers", self.database_up.clone());
     }
 

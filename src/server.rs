@@ -2,7 +2,7 @@
 //! goes through the same order backwards.
 //!
 //! Starting: listeners (a taken port is found before anything else is touched), key, database, engine,
-//! delivery, upkeep, faces. Stopping: no new connections, `bye` to every socket, requests in flight end,
+//! delivery, revocations, upkeep, faces. Stopping: no new connections, `bye` to every socket, requests in flight end,
 //! the lanes finish what waits, the pool closes, the embedded PostgreSQL stops.
 
 use std::future::Future;
@@ -24,13 +24,14 @@ use crate::auth::{
 use crate::config::{self, Config, Secret};
 use crate::delivery::{Bus, Hub};
 use crate::embedded::{self, Embedded, Options};
-use crate::engine::{self, Engine, Outbox};
+use crate::engine::{self, Committed, Engine, Outbox};
 use crate::http::{self, App, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;
-use crate::rules::Rulebook;
+use crate::rules::{Rulebook, Types};
+use crate::store::types::OwnType;
 use crate::store::{Place, Store};
-use crate::upkeep::Upkeep;
+use crate::upkeep::{Deleting, Revoked, Told, Upkeep};
 
 /// Longest time that background tasks get when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
@@ -66,6 +67,7 @@ impl Server {
         let auth = Arc::new(authenticator(&config, &key)?);
         let store = Store::connect(&place, config.readers).await?;
         store.migrate().await.context("migrating the database")?;
+        check_types(&store, &config.types).await?;
 
         let (soft, hard) = (CancellationToken::new(), CancellationToken::new());
         let (faces, tasks) = (TaskTracker::new(), TaskTracker::new());
@@ -76,9 +78,14 @@ impl Server {
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
         let hub = Hub::start(store.clone(), Bus::Local, metrics.clone(), &faces, soft.clone());
+        let told = told(&auth, &hub);
+        let revoked = Revoked::load(store.clone(), told.clone()).await?;
         let outbox: Outbox = {
             let hub = hub.clone();
-            Arc::new(move |entries| hub.committed(entries))
+            Arc::new(move |committed: Committed| {
+                told(&committed.revocations);
+                hub.committed(committed.entries);
+            })
         };
         let settings = engine::Settings { lanes: config.lanes, ..engine::Settings::new(rulebook) };
         let engine = Engine::start(store.clone(), settings, metrics.clone(), &outbox, &tasks);
@@ -88,7 +95,9 @@ impl Server {
             metrics: metrics.clone(),
             rate: rate.clone(),
         };
+        tasks.spawn(Deleting::beside(&upkeep).run(soft.clone()));
         tasks.spawn(upkeep.run(soft.clone()));
+        tasks.spawn(revoked.run(soft.clone()));
 
         let app = App {
             engine: engine.clone(),
@@ -163,6 +172,16 @@ impl Server {
     }
 }
 
+/// What is done with revocations, own ones and those of other nodes: from now on nobody comes in with what
+/// was revoked, and whoever is in with it has to go.
+fn told(auth: &Arc<Authenticator>, hub: &Hub) -> Told {
+    let (auth, hub) = (auth.clone(), hub.clone());
+    Arc::new(move |revocations| {
+        let news = revocations.iter().filter(|one| auth.revocations().note(one));
+        hub.doubt(news.map(|one| one.user.clone()).collect());
+    })
+}
+
 async fn end(tracker: &TaskTracker, what: &str) {
     tracker.close();
     if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
@@ -195,6 +214,42 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
         database: embedded.database().to_owned(),
     };
     Ok((Some(embedded), place))
+}
+
+/// Groups of a type that the settings no longer define, or define on other grounds, would be judged by other
+/// rules than they were made under, and the counters of their members would be wrong: such a server does
+/// not start.
+async fn check_types(store: &Store, types: &Types) -> anyhow::Result<()> {
+    let own = || types.all().iter().filter(|rules| rules.own);
+    for noted in store.own_types().await?.iter().filter(|noted| noted.groups > 0) {
+        let OwnType { name, groups, .. } = noted;
+        let base = noted.base.word();
+        let Some(rules) = own().find(|rules| *rules.name == **name) else {
+            anyhow::bail!(
+                "{groups} groups are of type {name}, based on {base}, which the settings do not \
+                 define: add [types.{name}] to the settings file"
+            );
+        };
+        if rules.base != noted.base {
+            anyhow::bail!(
+                "{groups} groups of type {name} were made when it was based on {base}; the settings \
+                 base it on {}",
+                rules.base.word()
+            );
+        }
+        if rules.traits.counts_towards_limit != noted.counts {
+            anyhow::bail!(
+                "{groups} groups of type {name} were made when its counts_towards_limit was {}; it \
+                 cannot change while there are any",
+                noted.counts
+            );
+        }
+    }
+    for rules in own() {
+        let counts = rules.traits.counts_towards_limit;
+        store.note_own_type(&rules.name, rules.base, counts).await?;
+    }
+    Ok(())
 }
 
 fn announce(config: &Config, address: SocketAddr, ops: SocketAddr, embedded: Option<&Embedded>) {

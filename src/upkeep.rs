@@ -1,8 +1,14 @@
 //! What a server does without being asked: ends applications whose time is over, releases what large
-//! dismissed groups left behind, forgets what nobody needs any more, and watches the database.
+//! dismissed groups left behind, forgets what nobody needs any more, and watches the database. Accounts that
+//! are being deleted ([`Deleting`]) and credentials that other nodes revoke ([`Revoked`]) have tasks of
+//! their own, which nothing here holds up.
 //!
 //! Every change goes through the engine like a caller's. Several nodes may do the same work at the same
 //! time: whoever comes second finds nothing left to do.
+
+mod deleting;
+mod releases;
+mod revoked;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +20,10 @@ use crate::engine::Engine;
 use crate::metrics::Metrics;
 use crate::model::{Caller, Command, Error, Operation, Reply, UserId};
 use crate::store::Store;
+use releases::Releases;
+
+pub use deleting::Deleting;
+pub use revoked::{Revoked, Told};
 
 /// How often it looks for what is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,8 +31,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const SWEEP: u64 = 60;
 /// Most applications ended in one round.
 const DUE: i64 = 200;
-/// Most groups whose release is worked on in one round.
-const GROUPS: i64 = 4;
 
 /// What upkeep works with.
 pub struct Upkeep {
@@ -40,12 +48,15 @@ impl Upkeep {
     /// Works until the token is cancelled.
     pub async fn run(self, stopping: CancellationToken) {
         let mut round: u64 = 0;
+        let mut releases = Releases::default();
+        let mut wait = LOOK;
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(wait) => {}
             }
             round += 1;
+            wait = LOOK;
             let up = self.store.answers().await;
             if i64::from(up) != self.metrics.database_up.set(i64::from(up)) {
                 if up {
@@ -58,8 +69,13 @@ impl Upkeep {
                 continue;
             }
             let work = async {
-                if let Err(error) = self.round(round.is_multiple_of(SWEEP)).await {
-                    tracing::warn!(context = error.context.as_deref(), "upkeep: {error}");
+                match self.round(round.is_multiple_of(SWEEP), &mut releases).await {
+                    // A release that is not finished took a round's time: the next one follows at once.
+                    Ok(true) => wait = Duration::ZERO,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(context = error.context.as_deref(), "upkeep: {error}");
+                    }
                 }
             };
             tokio::select! {
@@ -69,7 +85,8 @@ impl Upkeep {
         }
     }
 
-    async fn round(&self, sweep: bool) -> Result<(), Error> {
+    /// Does what is due. Says whether there is more to do at once.
+    async fn round(&self, sweep: bool, releases: &mut Releases) -> Result<bool, Error> {
         for due in self.store.due_applications(DUE).await? {
             let operation = Operation::Expire {
                 group: due.group,
@@ -82,23 +99,22 @@ impl Upkeep {
                 tracing::debug!("an application could not be ended: {error}");
             }
         }
-        for group in self.store.unreleased_groups(GROUPS).await? {
-            let mut steps = 0;
-            while self.submit(Operation::Release { group: group.clone() }).await? == Reply::More {
-                steps += 1;
-            }
-            tracing::info!(%group, steps, "released a dismissed group");
-        }
+        let more = releases.work(self).await?;
         if sweep {
             self.rate.forget();
             let gone = self.store.sweep().await?;
             tracing::debug!(gone, "swept");
         }
-        Ok(())
+        Ok(more)
     }
 
     async fn submit(&self, operation: Operation) -> Result<Reply, Error> {
-        let caller = Caller { user: UserId::from_stored("muster"), administrator: true };
-        self.engine.submit(Command { caller, operation, idempotency: None }).await
+        submit(&self.engine, operation).await
     }
+}
+
+/// Has the engine do something of the server's own.
+async fn submit(engine: &Engine, operation: Operation) -> Result<Reply, Error> {
+    let caller = Caller { user: UserId::from_stored("muster"), administrator: true };
+    engine.submit(Command { caller, operation, idempotency: None }).await
 }

@@ -5,13 +5,14 @@
 //! proved who he is. What it keeps: a `Caller` comes out only after the signature was checked with a
 //! key of the very kind that the token's algorithm demands, and an error never repeats the token.
 //!
-//! Whether an account was deleted or its credentials revoked ([`Reason::TokenRevoked`]) is a question
-//! to the store; [`Credential::issued_at`] is what it needs. The clock is the caller's as well.
+//! Last of all each is held against [`Revocations`], which whoever runs the server keeps up to date. The
+//! clock is the caller's.
 
 mod jwks;
 pub mod jwt;
 mod keys;
 mod rate;
+mod revocations;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use jwt::Jwt;
 use keys::ProviderKeys;
 
 pub use rate::Rate;
+pub use revocations::Revocations;
 
 /// 9999-12-31T23:59:59Z, the last second that RFC 3339 can write.
 const LAST_SECOND: i64 = 253_402_300_799;
@@ -138,6 +140,7 @@ pub struct Authenticator {
     admins: BTreeSet<UserId>,
     user_id_bytes: usize,
     provider: Option<Provider>,
+    revocations: Revocations,
 }
 
 #[derive(Debug)]
@@ -164,6 +167,7 @@ impl Authenticator {
             admins: settings.admins,
             user_id_bytes: settings.user_id_bytes,
             provider,
+            revocations: Revocations::default(),
         })
     }
 
@@ -172,6 +176,12 @@ impl Authenticator {
     #[must_use]
     pub fn is_admin(&self, user: &UserId) -> bool {
         self.admins.contains(user)
+    }
+
+    /// What is known of revoked credentials.
+    #[must_use]
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// Checks a bearer token: a UserSig or a JWT.
@@ -184,7 +194,8 @@ impl Authenticator {
             return Err(missing());
         }
         if token.contains('.') {
-            return self.by_jwt(&Jwt::parse(token)?, now).await;
+            let credential = self.by_jwt(&Jwt::parse(token)?, now).await?;
+            return self.unless_revoked(credential);
         }
         let expected = usersig::Expected {
             app_id: self.app_id,
@@ -196,7 +207,8 @@ impl Authenticator {
     }
 
     /// Checks the credential in the query of a Tencent-compatible call, in the order of row 12 of
-    /// `decisions.md`: absent, undecodable, of another app, of another user, wrongly signed, ended.
+    /// `decisions.md`: absent, undecodable, of another app, of another user, wrongly signed, ended,
+    /// revoked.
     ///
     /// # Errors
     /// The first of the `Token…` reasons that applies.
@@ -226,7 +238,12 @@ impl Authenticator {
         now: DateTime<Utc>,
     ) -> Result<Credential, Error> {
         let proof = usersig::verify(&self.secret_key, token, expected, now)?;
-        Ok(self.credential(proof, true))
+        self.unless_revoked(self.credential(proof, true))
+    }
+
+    fn unless_revoked(&self, credential: Credential) -> Result<Credential, Error> {
+        self.revocations.check(&credential.caller.user, credential.issued_at)?;
+        Ok(credential)
     }
 
     async fn by_jwt(&self, token: &Jwt<'_>, now: DateTime<Utc>) -> Result<Credential, Error> {

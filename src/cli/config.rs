@@ -10,6 +10,10 @@ pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
     rows.extend(config.effective.iter().map(|setting| {
         [setting.name.to_owned(), one_line(&setting.value), setting.origin.to_string()]
     }));
+    rows.extend(config.types.all().iter().filter(|rules| rules.own).map(|rules| {
+        let name = format!("types.{}", rules.name);
+        [name, rules.describe(), "settings file".to_owned()]
+    }));
     print(&columns(&rows))?;
     Ok(ExitCode::SUCCESS)
 }

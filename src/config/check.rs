@@ -59,7 +59,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         provider: provider?,
         admins: admins?,
         limits: limits?,
-        types: Types::builtin(),
+        types: Types::with(values.types().iter().cloned()),
         rate_per_user: rate_per_user?,
         cors_origins: cors_origins?,
         sockets_per_user: sockets_per_user?,
@@ -157,6 +157,7 @@ impl Reader<'_> {
         let invite_batch = self.limit(&table::INVITE_BATCH);
         let pending_per_group = self.limit(&table::PENDING_PER_GROUP);
         let pending_per_user = self.limit(&table::PENDING_PER_USER);
+        let attribute_changes = self.limit(&table::ATTRIBUTE_CHANGES);
         let days: Checked<u64> = self.number(&table::APPLICATION_DAYS);
         let accounts = self.choice(&table::ACCOUNTS).map(|word| match word {
             "registered" => Accounts::Registered,
@@ -169,6 +170,7 @@ impl Reader<'_> {
             invite_batch: invite_batch?,
             pending_per_group: pending_per_group?,
             pending_per_user: pending_per_user?,
+            attribute_changes: attribute_changes?,
             application_life: Duration::from_secs(days? * 24 * 3_600),
             accounts: accounts?,
             user_id_bytes: user_id_bytes?,

@@ -1,4 +1,4 @@
-//! The TOML file: one key for a setting at the top level, no sections.
+//! The TOML file: one key for a setting at the top level, and tables for types of groups of one's own.
 //!
 //! Values keep their text and their line; what they mean is decided later, in the same way for every
 //! source. A parser's own message is shown without the lines it complains of, which may hold a secret.
@@ -9,6 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Origin};
 use super::table::{Kind, SETTINGS, Setting};
+use super::types as own_types;
+use crate::rules::TypeRules;
 
 /// A setting's value in a file.
 pub(super) struct Entry {
@@ -17,9 +19,15 @@ pub(super) struct Entry {
     pub(super) line: usize,
 }
 
+/// What a file says.
+pub(super) struct Contents {
+    pub(super) entries: Vec<Entry>,
+    pub(super) types: Vec<TypeRules>,
+}
+
 /// Reads a file's entries. When it is not there or is no TOML, the one fault says so and nothing can be
 /// said about its settings; what is wrong with single keys is added to `faults`.
-pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Result<Vec<Entry>, Fault> {
+pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Result<Contents, Fault> {
     let about = format!("--config {}", path.display());
     let text = std::fs::read_to_string(path)
         .map_err(|error| Fault::general(&about, format!("cannot be read: {error}")))?;
@@ -30,7 +38,12 @@ pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Result<Vec<Entry>, F
         Fault::general(&about, format!("line {line} is not TOML: {what}"))
     })?;
     let mut entries = Vec::new();
+    let mut types = Vec::new();
     for (key, value) in table.get_ref() {
+        if key.get_ref() == "types" {
+            types = own_types::read(value, path, &line_of, faults);
+            continue;
+        }
         let line = line_of(key.span().start);
         let origin = || Origin::File(path.to_owned(), line);
         let key = key.get_ref().as_ref();
@@ -55,7 +68,7 @@ pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Result<Vec<Entry>, F
             }
         }
     }
-    Ok(entries)
+    Ok(Contents { entries, types })
 }
 
 fn setting_takes(setting: &Setting, value: &DeValue<'_>) -> bool {

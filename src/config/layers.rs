@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use super::fault::{Fault, Origin};
 use super::file;
 use super::table::{Preset, SETTINGS, Setting};
+use crate::rules::TypeRules;
 
 /// Everything that settings are read from, besides the defaults.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,6 @@ impl Sources {
         Self { environment, ..Self::default() }
     }
 
-    #[cfg(test)]
     pub(super) fn with_file(mut self, file: PathBuf) -> Self {
         self.file = Some(file);
         self
@@ -93,12 +93,20 @@ pub(super) struct Value {
 }
 
 /// The winning value of every setting that has one.
-pub(super) struct Values(BTreeMap<&'static str, Value>);
+pub(super) struct Values {
+    values: BTreeMap<&'static str, Value>,
+    types: Vec<TypeRules>,
+}
 
 impl Values {
     /// The winning value.
     pub(super) fn get(&self, setting: &Setting) -> Option<&Value> {
-        self.0.get(setting.name)
+        self.values.get(setting.name)
+    }
+
+    /// The types of groups that the file defines.
+    pub(super) fn types(&self) -> &[TypeRules] {
+        &self.types
     }
 }
 
@@ -115,12 +123,16 @@ pub(super) fn gather(sources: &Sources, faults: &mut Vec<Fault>) -> Option<Value
         values.insert(setting.name, Value { text, origin: Origin::Default });
     }
     let mut understood = true;
+    let mut types = Vec::new();
     if let Some(path) = &sources.file {
         match file::read(path, faults) {
-            Ok(entries) => values.extend(entries.into_iter().map(|entry| {
-                let origin = Origin::File(path.clone(), entry.line);
-                (entry.setting.name, Value { text: entry.text, origin })
-            })),
+            Ok(contents) => {
+                types = contents.types;
+                values.extend(contents.entries.into_iter().map(|entry| {
+                    let origin = Origin::File(path.clone(), entry.line);
+                    (entry.setting.name, Value { text: entry.text, origin })
+                }));
+            }
             Err(fault) => {
                 faults.push(fault);
                 understood = false;
@@ -152,7 +164,7 @@ pub(super) fn gather(sources: &Sources, faults: &mut Vec<Fault>) -> Option<Value
         let origin = Origin::Flag(setting.flag.unwrap_or(setting.name));
         values.insert(setting.name, Value { text: text.clone(), origin });
     }
-    understood.then_some(Values(values))
+    understood.then_some(Values { values, types })
 }
 
 #[cfg(test)]

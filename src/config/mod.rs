@@ -27,6 +27,7 @@ mod reader;
 mod table;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use fault::{Fault, Faults, Origin};
 pub use layers::Sources;
@@ -146,6 +147,17 @@ impl Config {
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Faults> {
         Self::load(&Sources::of_pairs(pairs))
+    }
+
+    /// As [`Config::for_tests`], with a settings file below the pairs.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn for_tests_with_file<'a>(
+        file: PathBuf,
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Faults> {
+        Self::load(&Sources::of_pairs(pairs).with_file(file))
     }
 
     /// Whether nobody set this, so that its default holds.

@@ -210,6 +210,8 @@ settings! {
         "open applications that one group may have").preset("1000");
     PENDING_PER_USER: Setting::new("MUSTER_PENDING_PER_USER", number(1, 1_000_000),
         "open applications that one person may have").preset("50");
+    ATTRIBUTE_CHANGES: Setting::new("MUSTER_ATTRIBUTE_CHANGES", number(1, 1_000),
+        "changes of one group's attributes in a second").preset("10");
     APPLICATION_DAYS: Setting::new("MUSTER_APPLICATION_DAYS", number(1, 3_650),
         "days for which an application stays open").preset("7");
     USER_ID_BYTES: Setting::new("MUSTER_USER_ID_BYTES", number(1, 64), "longest user id, in bytes")

@@ -411,3 +411,62 @@ fn a_later_complaint_reads_like_the_others() {
         "MUSTER_SECRET_KEY=\"***\" (environment): is of no use"
     );
 }
+
+#[test]
+fn types_of_groups_are_read_from_the_file() {
+    let file = File::new(
+        "types",
+        "app_id = 5\n[types.Team]\nbased_on = \"Public\"\nask_invitees = true\n\
+         who = { invite = \"managers\" }\n[types.Hall]\nbased_on = \"Meeting\"\n\
+         counts_towards_limit = false\ndefault_max_members = 1_000\n",
+    );
+    let config = Config::load(&file.sources(&[])).expect("right");
+    let types = &config.types;
+    assert_eq!(types.all().len(), 7);
+    let team = types.named("groupType", "Team").expect("defined");
+    assert_eq!(team.describe(), "based on Public, invite: managers, invitees are asked");
+    let hall = types.named("groupType", "Hall").expect("defined");
+    assert!(!hall.traits.counts_towards_limit);
+    assert_eq!(hall.traits.default_max_members, Some(1_000));
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_line() {
+    for (text, line, part) in [
+        ("[types.Team]\n", 1, "needs based_on, one of Work, Public"),
+        ("[types.Team]\nbased_on = \"Club\"\n", 2, "must be one of Work, Public"),
+        ("[types.Work]\nbased_on = \"Work\"\n", 1, "built in"),
+        ("[types.chatroom]\nbased_on = \"Work\"\n", 1, "built in"),
+        ("[types.\"a b\"]\nbased_on = \"Work\"\n", 1, "must begin with a letter"),
+        ("[types]\nTeam = 5\n", 2, "must be a table"),
+        ("types = 5\n", 1, "must be tables"),
+        ("[types.T]\nbased_on = \"Work\"\ncolor = \"red\"\n", 3, "there is no such key"),
+        ("[types.T]\nbased_on = \"Work\"\nask_invitees = 1\n", 3, "must be true or false"),
+        (
+            "[types.T]\nbased_on = \"Work\"\njoin_option = \"Free\"\n",
+            3,
+            "must be one of FreeAccess",
+        ),
+        ("[types.T]\nbased_on = \"Work\"\ndefault_max_members = 0\n", 3, "must be a number from 1"),
+        (
+            "[types.T]\nbased_on = \"Work\"\n\n[types.T.who]\nfly = \"owner\"\n",
+            5,
+            "no such permission",
+        ),
+        ("[types.T]\nbased_on = \"Work\"\nwho = { kick = \"all\" }\n", 3, "must be one of nobody"),
+        ("[types.T]\nbased_on = \"Work\"\nwho = { kick = \"anybody\" }\n", 3, "no members"),
+        ("[types.T]\nbased_on = \"Work\"\nwho = { decide = \"owner\" }\n", 3, "no such permission"),
+        ("[types.T]\nbased_on = \"AVChatRoom\"\nwho = { invite = \"owner\" }\n", 3, "ever invited"),
+        (
+            "[types.T]\nbased_on = \"Work\"\ndefault_max_members = 9\nhighest_max_members = 8\n",
+            1,
+            "above highest_max_members",
+        ),
+        ("[types.T]\nbased_on = \"Work\"\nhas_admins = true\n", 1, "who.appoint_admins"),
+    ] {
+        let complaints = File::new("wrong-type", text).complaints();
+        assert!(complaints.contains(&format!("line {line})")), "{text}: {complaints}");
+        assert!(complaints.contains(part), "{text}: {complaints}");
+        assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    }
+}

@@ -91,6 +91,8 @@ impl<T> Transport for T where
 pub struct Pass {
     /// Who it is.
     pub user: UserId,
+    /// When the credential was made.
+    pub issued_at: Moment,
     /// When the credential ends.
     pub until: Moment,
 }
@@ -102,6 +104,12 @@ pub trait Gate: Send + Sync {
     /// # Errors
     /// Why it is not good, or [`crate::model::Reason::Unavailable`] when that cannot be said now.
     fn check(&self, token: &str) -> impl Future<Output = Result<Pass, Error>> + Send;
+
+    /// Whether what a credential proved was not revoked since.
+    ///
+    /// # Errors
+    /// That it was.
+    fn holds(&self, pass: &Pass) -> Result<(), Error>;
 }
 
 /// The bounds on time of a connection.

@@ -39,6 +39,8 @@ pub(super) enum Message {
     Interest { id: ConnId, streams: Vec<StreamKey>, answer: oneshot::Sender<bool> },
     /// A connection starts here.
     Open { id: ConnId, starts: Vec<Start> },
+    /// Credentials of these users were revoked.
+    Doubt(Vec<UserId>),
     /// A connection has written everything up to the mark.
     Drained(ConnId),
     /// A connection has ended.
@@ -86,6 +88,14 @@ impl Hub {
     pub fn committed(&self, entries: Vec<LogEntry>) {
         if !entries.is_empty() {
             self.tell(Message::Committed(entries));
+        }
+    }
+
+    /// Has the sockets of these users look whether their credentials still hold; those whose do not end.
+    /// Never waits.
+    pub fn doubt(&self, users: Vec<UserId>) {
+        if !users.is_empty() {
+            self.tell(Message::Doubt(users));
         }
     }
 

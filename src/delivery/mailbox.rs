@@ -37,6 +37,7 @@ pub(super) struct Mailbox {
 struct Inside {
     items: VecDeque<Item>,
     bytes: usize,
+    doubted: bool,
     closed: Option<Cause>,
 }
 
@@ -77,14 +78,26 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
-    /// Waits until there is something to take.
-    pub(super) async fn filled(&self) {
-        self.until(|inside| !inside.items.is_empty() || inside.closed.is_some()).await;
+    /// Has the connection look whether its credential still holds, before it writes anything more.
+    pub(super) fn doubt(&self) {
+        self.inside().doubted = true;
+        self.wake.notify_one();
     }
 
-    /// Waits until it was too much for the queue.
-    pub(super) async fn overflowed(&self) {
-        self.until(|inside| inside.closed == Some(Cause::TooSlow)).await;
+    /// Whether the credential is in doubt; the doubt is taken out.
+    pub(super) fn take_doubt(&self) -> bool {
+        std::mem::take(&mut self.inside().doubted)
+    }
+
+    /// Waits until there is something to take, or a doubt.
+    pub(super) async fn filled(&self) {
+        self.until(|inside| !inside.items.is_empty() || inside.closed.is_some() || inside.doubted)
+            .await;
+    }
+
+    /// Waits until it was too much for the queue, or for a doubt.
+    pub(super) async fn disturbed(&self) {
+        self.until(|inside| inside.closed == Some(Cause::TooSlow) || inside.doubted).await;
     }
 
     /// Only one task may wait at a time.

@@ -179,9 +179,9 @@ impl Router {
         self.streams.len()
     }
 
-    /// How many connections a user has.
-    pub(super) fn connections_of(&self, user: &UserId) -> usize {
-        self.desk.conns.of(user).len()
+    /// The connections of a user.
+    pub(super) fn of(&self, user: &UserId) -> &[ConnId] {
+        self.desk.conns.of(user)
     }
 
     /// A connection of this user begins to open.

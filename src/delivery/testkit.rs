@@ -230,8 +230,18 @@ impl Source for Database {
 }
 
 /// A token is `user`, `user/milliseconds` for one that ends soon, `forged`, or `unknowable`.
-#[derive(Clone)]
-pub(super) struct Names;
+#[derive(Clone, Default)]
+pub(super) struct Names {
+    revoked: Arc<Mutex<HashMap<UserId, Moment>>>,
+}
+
+impl Names {
+    /// From now on nothing counts that this user has shown so far.
+    pub(super) fn revoke(&self, name: &str) {
+        let mut revoked = self.revoked.lock().expect("not poisoned");
+        revoked.insert(user(name), chrono::Utc::now());
+    }
+}
 
 impl Gate for Names {
     async fn check(&self, token: &str) -> Result<Pass, Error> {
@@ -241,8 +251,19 @@ impl Gate for Names {
             _ => {
                 let (name, millis) = token.split_once('/').unwrap_or((token, "3600000"));
                 let valid = chrono::Duration::milliseconds(millis.parse().expect("a number"));
-                Ok(Pass { user: user(name), until: chrono::Utc::now() + valid })
+                let now = chrono::Utc::now();
+                Ok(Pass { user: user(name), issued_at: now, until: now + valid })
             }
+        }
+    }
+
+    fn holds(&self, pass: &Pass) -> Result<(), Error> {
+        let revoked = self.revoked.lock().expect("not poisoned");
+        match revoked.get(&pass.user) {
+            Some(at) if pass.issued_at <= *at => {
+                Err(Error::new(Reason::TokenRevoked, "it was revoked"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -290,6 +311,7 @@ pub(super) struct Node {
     pub(super) tasks: TaskTracker,
     pub(super) timing: Timing,
     pub(super) sockets_per_user: u32,
+    pub(super) gate: Names,
 }
 
 impl Node {
@@ -301,7 +323,16 @@ impl Node {
         let hub =
             Hub::start(database.clone(), Bus::Local, metrics.clone(), &tasks, stopping.clone());
         let timing = Timing { farewell: Duration::from_millis(300), ..Timing::default() };
-        Self { database, hub, metrics, stopping, tasks, timing, sockets_per_user: 100 }
+        Self {
+            database,
+            hub,
+            metrics,
+            stopping,
+            tasks,
+            timing,
+            sockets_per_user: 100,
+            gate: Names::default(),
+        }
     }
 
     /// Hands on what was committed.
@@ -316,7 +347,7 @@ impl Node {
         let wire = Wire { incoming, outgoing: PollSender::new(outgoing) };
         let connection = Connection {
             hub: self.hub.clone(),
-            gate: Names,
+            gate: self.gate.clone(),
             sockets_per_user: self.sockets_per_user,
             timing: self.timing,
         };

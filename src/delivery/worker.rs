@@ -121,7 +121,7 @@ impl<S: Source> Worker<S> {
                 self.bus.publish(&entries);
             }
             Message::Register { id, user, most, mailbox, answer } => {
-                let room = self.router.connections_of(&user) < most as usize;
+                let room = self.router.of(&user).len() < most as usize;
                 if room {
                     self.router.register(id, user);
                     self.mailboxes.insert(id, mailbox);
@@ -135,6 +135,12 @@ impl<S: Source> Worker<S> {
             Message::Open { id, starts } => {
                 let effects = self.router.open(id, &starts);
                 self.carry_out(effects);
+            }
+            Message::Doubt(users) => {
+                let ids = users.iter().flat_map(|user| self.router.of(user));
+                for mailbox in ids.filter_map(|id| self.mailboxes.get(id)) {
+                    mailbox.doubt();
+                }
             }
             Message::Drained(id) => {
                 let effects = self.router.drained(id);

@@ -11,14 +11,16 @@ use std::time::Duration;
 use sqlx::{Executor, PgConnection};
 use tokio::time::timeout;
 
-use crate::model::{Command, Error, Group, GroupId, Moment, Reason, Reply, UserId};
+use crate::model::{
+    Command, Error, Group, GroupId, Moment, Operation, Reason, Reply, Revocation, UserId,
+};
 use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook, Stop};
 use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::write::{NewReply, write};
-use crate::store::{engine as memory, facts as rows, locks};
+use crate::store::{attributes, engine as memory, facts as rows, locks};
 
 use super::failure::{Failure, keeps_connection, no_answer};
-use super::outcome::{Outcome, Verdict};
+use super::outcome::{Committed, Outcome, Verdict};
 
 /// Tries to run commands as one transaction.
 pub(super) async fn attempt(
@@ -81,6 +83,7 @@ async fn prepare(
     let mut stored = load_replies(connection, &ours).await?;
     let mut facts = load_facts(connection, &ours, groups, rulebook).await?;
     lock_users(connection, &ours, &mut facts).await?;
+    load_lingering(connection, &ours, &mut facts).await?;
 
     let mut verdicts = Vec::with_capacity(commands.len());
     let mut replies = Vec::new();
@@ -95,8 +98,15 @@ async fn prepare(
     if anything {
         write(connection, batch, &facts, &replies).await?;
     }
-    let entries = std::mem::take(&mut facts.changes.entries);
-    Ok((Outcome { batch, verdicts, entries }, anything))
+    let now = facts.now;
+    let committed = Committed {
+        revocations: std::mem::take(&mut facts.changes.revoked)
+            .into_iter()
+            .map(|(user, ended)| Revocation { user, at: now, ended, changed_at: now })
+            .collect(),
+        entries: facts.changes.entries,
+    };
+    Ok((Outcome { batch, verdicts, committed }, anything))
 }
 
 /// Locks the commands' groups. With several, those that another node holds are left out, so that a slow
@@ -165,6 +175,10 @@ pub(super) async fn load_facts(
         if let Some(most) = need.applications_up_to {
             rows::some_applications(connection, id, most, &mut loaded).await?;
         }
+        for user in &need.askers {
+            let most = rules::account::CLOSED_IN_A_STEP;
+            rows::applications_by(connection, id, user, most, &mut loaded).await?;
+        }
     }
     let now = load_relations(connection, pairs, &mut loaded).await?;
     load_inviters(connection, &needs, &mut loaded).await?;
@@ -178,6 +192,10 @@ pub(super) async fn load_facts(
     let profiled = wanting(|need| need.profile);
     if !profiled.is_empty() {
         rows::profiles(connection, &profiled, &mut loaded).await?;
+    }
+    let with_attributes = wanting(|need| need.attributes);
+    if !with_attributes.is_empty() {
+        attributes::load(connection, &with_attributes, &mut loaded).await?;
     }
     let asked: Vec<_> = needs
         .iter()
@@ -193,9 +211,11 @@ pub(super) async fn load_facts(
 
 fn merge(all: &mut Needs, one: Needs) {
     all.applications.extend(one.applications);
+    all.askers.extend(one.askers);
     all.inviters |= one.inviters;
     all.managers |= one.managers;
     all.profile |= one.profile;
+    all.attributes |= one.attributes;
     all.members_up_to = all.members_up_to.max(one.members_up_to);
     all.applications_up_to = all.applications_up_to.max(one.applications_up_to);
 }
@@ -263,6 +283,24 @@ async fn lock_users(
             return Err(Failure::Raced("users"));
         }
         facts.users.insert(id, user);
+    }
+    Ok(())
+}
+
+/// Of the accounts that are to be forgotten: whether something is left of them. Asked under their locks,
+/// in a statement of its own.
+async fn load_lingering(
+    connection: &mut PgConnection,
+    commands: &[&Command],
+    facts: &mut Facts,
+) -> Result<(), Failure> {
+    let forgotten = commands.iter().filter_map(|command| match &command.operation {
+        Operation::ForgetUser { user } => Some(user),
+        _ => None,
+    });
+    let users: Vec<&UserId> = forgotten.collect();
+    if !users.is_empty() {
+        facts.lingering = rows::lingering(connection, &users).await?;
     }
     Ok(())
 }

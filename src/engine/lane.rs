@@ -16,7 +16,7 @@ use crate::store::Store;
 use super::batch;
 use super::failure::Failure;
 use super::outcome::{Outcome, Verdict};
-use super::queue::{Pending, Queue};
+use super::queue::{Key, Pending, Queue};
 use super::{Outbox, Settings, unavailable};
 
 /// How often a single command runs again for reasons that should not come back.
@@ -47,34 +47,44 @@ impl Lane {
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self) {
         while let Some(taken) = self.queue.take().await {
-            let again = self.run_batch(taken.commands).await;
-            self.queue.give_back(taken.keys, again);
+            let rest = self.run_batch(taken.commands).await;
+            let waits: Vec<Key> = rest.alone.iter().map(|one| Key::of(&one.command)).collect();
+            let (kept, free) = taken.keys.into_iter().partition(|key| waits.contains(key));
+            // Who waits for another node's lock holds up nobody else's mailbox.
+            self.queue.give_back(free, rest.again);
+            for pending in rest.alone {
+                self.run_alone(pending).await;
+            }
+            self.queue.give_back(kept, Vec::new());
         }
         if let Some(connection) = self.connection.take() {
             connection.close().await.ok();
         }
     }
 
-    /// Runs commands as one batch; returns those that need another one.
-    async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Vec<Pending> {
+    /// Runs commands as one batch; returns those that it did not answer.
+    async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Rest {
         loop {
             commands = answer_late(commands, &unavailable());
             if commands.is_empty() {
-                return Vec::new();
+                return Rest::default();
             }
             match self.attempt(&commands).await {
-                Ok(outcome) => return self.finish(commands, outcome).await,
+                Ok(outcome) => return self.finish(commands, outcome),
                 Err(Failure::Lost(_)) => self.pause().await,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
-                    LookedUp::Committed(outcome) => return self.finish(commands, outcome).await,
+                    LookedUp::Committed(outcome) => return self.finish(commands, outcome),
                     LookedUp::NotCommitted => {}
-                    LookedUp::Nobody => return answer_all(commands, &outcome_unknown()),
+                    LookedUp::Nobody => {
+                        answer_all(commands, &outcome_unknown());
+                        return Rest::default();
+                    }
                 },
                 Err(Failure::Refused(_) | Failure::Raced(_)) => {
                     for pending in commands {
                         self.run_alone(pending).await;
                     }
-                    return Vec::new();
+                    return Rest::default();
                 }
             }
         }
@@ -164,11 +174,10 @@ impl Lane {
     }
 
     /// Answers what was decided and sorts out the rest.
-    async fn finish(&mut self, commands: Vec<Pending>, outcome: Outcome) -> Vec<Pending> {
+    fn finish(&self, commands: Vec<Pending>, outcome: Outcome) -> Rest {
         let lonely = commands.len() == 1;
         let mut decided = Vec::with_capacity(commands.len());
-        let mut alone = Vec::new();
-        let mut again = Vec::new();
+        let mut rest = Rest::default();
         let mut verdicts = Vec::with_capacity(commands.len());
         for (pending, verdict) in commands.into_iter().zip(outcome.verdicts) {
             match verdict {
@@ -176,26 +185,23 @@ impl Lane {
                     decided.push(pending);
                     verdicts.push(verdict);
                 }
-                Verdict::Alone => alone.push(pending),
+                Verdict::Alone => rest.alone.push(pending),
                 // Alone it sees everything that it asked for: once more would be the same again.
                 Verdict::Again if lonely => {
                     pending.answer(Err(Error::internal("a rule asks for rows that nobody loads")));
                 }
-                Verdict::Again => again.push(pending),
+                Verdict::Again => rest.again.push(pending),
             }
         }
         self.publish(decided, Outcome { verdicts, ..outcome });
-        for pending in alone {
-            self.run_alone(pending).await;
-        }
-        again
+        rest
     }
 
     /// Hands the committed entries on, then answers the callers.
     fn publish(&self, commands: Vec<Pending>, outcome: Outcome) {
-        if !outcome.entries.is_empty() {
-            self.metrics.events.inc_by(outcome.entries.len() as u64);
-            (self.outbox)(outcome.entries);
+        if !outcome.committed.is_empty() {
+            self.metrics.events.inc_by(outcome.committed.entries.len() as u64);
+            (self.outbox)(outcome.committed);
         }
         for (pending, verdict) in commands.into_iter().zip(outcome.verdicts) {
             if let Verdict::Decided(result) = verdict {
@@ -232,6 +238,15 @@ impl Lane {
         let millis = 100 + 23 * u64::try_from(self.number % 8).unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
+}
+
+/// The commands of a batch that it did not answer.
+#[derive(Default)]
+struct Rest {
+    /// They need another batch.
+    again: Vec<Pending>,
+    /// Another node holds their groups: each waits by itself.
+    alone: Vec<Pending>,
 }
 
 enum LookedUp {

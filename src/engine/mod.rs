@@ -24,15 +24,16 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::{CommandLabels, Metrics, ResultLabels};
-use crate::model::{Command, Error, LogEntry, Operation, Reason, Reply};
+use crate::model::{Command, Error, Operation, Reason, Reply};
 use crate::rules::Rulebook;
 use crate::store::{Patience, Store};
 
 use queue::{Pending, Queue};
 
-/// Receives the entries of each committed batch, in order, before the callers get their replies. Must not
-/// block.
-pub type Outbox = Arc<dyn Fn(Vec<LogEntry>) + Send + Sync>;
+pub use outcome::Committed;
+
+/// Receives what each committed batch did, in order, before the callers get their replies. Must not block.
+pub type Outbox = Arc<dyn Fn(Committed) + Send + Sync>;
 
 /// How an engine is set up.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! What became of a batch.
 
-use crate::model::{Error, LogEntry, Reply};
+use crate::model::{Error, LogEntry, Reply, Revocation};
 
 /// What became of one command of a batch.
 #[derive(Clone, Debug)]
@@ -20,6 +20,23 @@ pub(super) struct Outcome {
     pub(super) batch: uuid::Uuid,
     /// One for each command, in order.
     pub(super) verdicts: Vec<Verdict>,
-    /// The new entries, in order.
-    pub(super) entries: Vec<LogEntry>,
+    /// What others have to be told of once it is committed.
+    pub(super) committed: Committed,
+}
+
+/// What a committed batch did that others have to be told of.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// The new entries of logs, in order.
+    pub entries: Vec<LogEntry>,
+    /// The credentials that were revoked.
+    pub revocations: Vec<Revocation>,
+}
+
+impl Committed {
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.revocations.is_empty()
+    }
 }

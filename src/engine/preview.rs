@@ -73,6 +73,7 @@ fn unseen(id: &UserId, now: Moment) -> User {
         membership_rev: 0,
         user_seq: 0,
         deleted_at: None,
+        deleted_by: None,
         created_at: now,
         fresh: true,
     }

@@ -32,10 +32,16 @@ pub(super) enum Key {
 }
 
 impl Key {
-    fn of(command: &Command) -> Self {
+    pub(super) fn of(command: &Command) -> Self {
         match (command.operation.group(), &command.operation) {
             (Some(group), _) => Self::Group(group.clone()),
-            (None, Operation::PutUser { user, .. }) => Self::User(user.clone()),
+            (
+                None,
+                Operation::PutUser { user, .. }
+                | Operation::RevokeCredentials { user }
+                | Operation::DeleteUser { user }
+                | Operation::ForgetUser { user },
+            ) => Self::User(user.clone()),
             (None, Operation::ImportUsers { users }) => {
                 Self::User(users.first().map_or(&command.caller.user, |(user, _)| user).clone())
             }

@@ -3,8 +3,10 @@
 //! Only this folder knows axum. The native face ([`v1`]) and the Tencent face ([`v4`]) share the commands
 //! and the reads, never each other's types: each decodes its own words into
 //! [`Operation`](crate::model::Operation)s and maps [`Reason`](crate::model::Reason)s to its own codes.
-//! Health and metrics ([`ops`]) have a listener of their own.
+//! Health and metrics ([`ops`]) have a listener of their own; people read of the native face at `/docs`
+//! ([`docs`]).
 
+pub mod docs;
 pub mod ids;
 pub mod layers;
 pub mod ops;
@@ -60,6 +62,7 @@ pub fn public(app: App, cors_origins: &[String]) -> anyhow::Result<Router> {
     let routes = Router::new()
         .nest("/v1", v1::router())
         .merge(v4::router())
+        .merge(docs::router())
         .fallback(v1::problem::unknown_route)
         .method_not_allowed_fallback(v1::problem::method_not_allowed);
     layers::surround(routes, &app, cors_origins).map(|router| router.with_state(app))

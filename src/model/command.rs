@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use super::attributes::AttributeChange;
 use super::fields::{CustomFields, FieldChanges};
 use super::group::{GroupType, InviteOption, JoinOption, Role};
 use super::id::{ApplicationId, GroupId, UserId};
@@ -56,6 +57,13 @@ pub enum Operation {
         group: GroupId,
         /// What changes.
         edit: Box<GroupEdit>,
+    },
+    /// Change a group's attributes.
+    SetAttributes {
+        /// The group.
+        group: GroupId,
+        /// What changes.
+        change: AttributeChange,
     },
     /// End a group.
     Dismiss {
@@ -188,6 +196,28 @@ pub enum Operation {
     ImportUsers {
         /// The accounts, without repetitions.
         users: Vec<(UserId, UserEdit)>,
+    },
+    /// Make all credentials worthless that an account has by now.
+    RevokeCredentials {
+        /// The account.
+        user: UserId,
+    },
+    /// End an account. Its memberships and applications end afterwards, by [`Operation::Depart`].
+    DeleteUser {
+        /// The account.
+        user: UserId,
+    },
+    /// The server's own: end what an account that is being deleted has in a group.
+    Depart {
+        /// The group.
+        group: GroupId,
+        /// The account.
+        user: UserId,
+    },
+    /// The server's own: forget a deleted account that has nothing left anywhere, so that its id is free.
+    ForgetUser {
+        /// The account.
+        user: UserId,
     },
 }
 
@@ -332,6 +362,7 @@ impl Operation {
         match self {
             Self::CreateGroup(create) => Some(&create.group),
             Self::EditGroup { group, .. }
+            | Self::SetAttributes { group, .. }
             | Self::Dismiss { group }
             | Self::Invite { group, .. }
             | Self::Join { group, .. }
@@ -345,8 +376,13 @@ impl Operation {
             | Self::ImportMembers { group, .. }
             | Self::Decide { group, .. }
             | Self::Expire { group, .. }
-            | Self::Release { group } => Some(group),
-            Self::PutUser { .. } | Self::ImportUsers { .. } => None,
+            | Self::Release { group }
+            | Self::Depart { group, .. } => Some(group),
+            Self::PutUser { .. }
+            | Self::ImportUsers { .. }
+            | Self::RevokeCredentials { .. }
+            | Self::DeleteUser { .. }
+            | Self::ForgetUser { .. } => None,
         }
     }
 
@@ -373,6 +409,7 @@ impl Operation {
         match self {
             Self::CreateGroup(_) => "create",
             Self::EditGroup { .. } => "edit",
+            Self::SetAttributes { .. } => "set_attributes",
             Self::Dismiss { .. } => "dismiss",
             Self::Invite { .. } => "invite",
             Self::Join { .. } => "join",
@@ -389,6 +426,10 @@ impl Operation {
             Self::Release { .. } => "release",
             Self::PutUser { .. } => "put_user",
             Self::ImportUsers { .. } => "import_users",
+            Self::RevokeCredentials { .. } => "revoke_credentials",
+            Self::DeleteUser { .. } => "delete_user",
+            Self::Depart { .. } => "depart",
+            Self::ForgetUser { .. } => "forget_user",
         }
     }
 }

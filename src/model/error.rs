@@ -18,6 +18,8 @@ pub enum Reason {
     InvalidUserId,
     BodyTooLarge,
     TooManyInCall,
+    AttributeKeyInvalid,
+    AttributeValueTooLong,
     UnknownRoute,
     MethodNotAllowed,
     IdempotencyKeyReused,
@@ -48,6 +50,7 @@ pub enum Reason {
     UnknownAccount,
     AccountDeleted,
     ApplicationNotFound,
+    AttributeNotFound,
     AlreadyHandled,
     AlreadyMember,
     GroupIdTaken,
@@ -57,6 +60,9 @@ pub enum Reason {
     GroupLimitReached,
     MemberCapTooHigh,
     TooManyPending,
+    TooManyAttributes,
+    AttributesTooLarge,
+    AttributesTooOften,
     RateLimited,
     // The server's side
     Busy,
@@ -78,6 +84,8 @@ impl Reason {
             Self::InvalidUserId => "invalid_user_id",
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyInCall => "too_many_in_call",
+            Self::AttributeKeyInvalid => "attribute_key_invalid",
+            Self::AttributeValueTooLong => "attribute_value_too_long",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
@@ -105,6 +113,7 @@ impl Reason {
             Self::UnknownAccount => "unknown_user",
             Self::AccountDeleted => "account_deleted",
             Self::ApplicationNotFound => "application_not_found",
+            Self::AttributeNotFound => "attribute_not_found",
             Self::AlreadyHandled => "already_handled",
             Self::AlreadyMember => "already_member",
             Self::GroupIdTaken => "group_id_taken",
@@ -113,6 +122,9 @@ impl Reason {
             Self::GroupLimitReached => "group_limit_reached",
             Self::MemberCapTooHigh => "member_cap_too_high",
             Self::TooManyPending => "too_many_pending",
+            Self::TooManyAttributes => "too_many_attributes",
+            Self::AttributesTooLarge => "attributes_too_large",
+            Self::AttributesTooOften => "attributes_too_often",
             Self::RateLimited => "rate_limited",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
@@ -124,7 +136,14 @@ impl Reason {
     /// Whether the same call may succeed when it is simply sent again.
     #[must_use]
     pub fn retryable(self) -> bool {
-        matches!(self, Self::RateLimited | Self::Busy | Self::Unavailable | Self::OutcomeUnknown)
+        matches!(
+            self,
+            Self::AttributesTooOften
+                | Self::RateLimited
+                | Self::Busy
+                | Self::Unavailable
+                | Self::OutcomeUnknown
+        )
     }
 }
 

@@ -15,6 +15,7 @@ use super::Moment;
 pub use frame::{ApplicationFrame, rfc3339, show_moment};
 
 use super::application::Application;
+use super::attributes::{ChangedAttributes, GroupAttributes};
 use super::group::{Group, Profile, words};
 use super::id::{GroupId, UserId};
 use super::member::{MemberChange, NewMember};
@@ -135,6 +136,15 @@ pub enum GroupEvent {
         profile: Option<Box<Profile>>,
         /// What changed, by the names of the public surface.
         changes: Vec<InfoChange>,
+    },
+    /// Attributes changed.
+    AttributesChanged {
+        /// Who changed them.
+        op: UserId,
+        /// All of them as they are now, with the count of changes.
+        state: Box<GroupAttributes>,
+        /// The changed ones; `None` for those that are gone.
+        changed: ChangedAttributes,
     },
     /// The group is gone.
     Dismissed {

@@ -41,6 +41,8 @@ pub struct Limits {
     pub pending_per_group: Limit,
     /// Most open applications that would make one person a member.
     pub pending_per_user: Limit,
+    /// Most changes of one group's attributes in a second.
+    pub attribute_changes: Limit,
     /// How long an application stays open.
     pub application_life: Duration,
     /// Who counts as an account.
@@ -60,6 +62,7 @@ impl Limits {
             invite_batch: limit(300, "MUSTER_INVITE_BATCH"),
             pending_per_group: limit(1_000, "MUSTER_PENDING_PER_GROUP"),
             pending_per_user: limit(50, "MUSTER_PENDING_PER_USER"),
+            attribute_changes: limit(10, "MUSTER_ATTRIBUTE_CHANGES"),
             application_life: Duration::from_hours(7 * 24),
             accounts: Accounts::Open,
             user_id_bytes: 32,

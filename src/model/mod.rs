@@ -5,6 +5,7 @@
 //! SQL, HTTP or Tencent's wire names.
 
 pub mod application;
+pub mod attributes;
 pub mod command;
 pub mod error;
 pub mod event;
@@ -27,7 +28,7 @@ pub use id::{ApplicationId, GroupId, UserId};
 pub use limits::Limits;
 pub use member::{Ban, Member, MemberChange, NewMember};
 pub use outcome::{MemberOutcome, MemberReason, MemberResult};
-pub use user::{InviteConsent, User};
+pub use user::{InviteConsent, Revocation, User};
 
 /// A moment, in UTC. Every moment that decides something comes from the database.
 pub type Moment = chrono::DateTime<chrono::Utc>;

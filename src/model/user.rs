@@ -58,8 +58,23 @@ pub struct User {
     pub user_seq: i64,
     /// When the account was deleted.
     pub deleted_at: Option<Moment>,
+    /// Who deleted it.
+    pub deleted_by: Option<UserId>,
     /// When the account was made.
     pub created_at: Moment,
     /// Whether this very batch made the row, so that it has to go if nothing needed it.
     pub fresh: bool,
+}
+
+/// What became of a user's credentials: the state of one row, the same in memory and in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose.
+    pub user: UserId,
+    /// Credentials that were made at or before the second of this moment are worth nothing.
+    pub at: Moment,
+    /// None is worth anything: the account is being deleted.
+    pub ended: bool,
+    /// When this was last changed.
+    pub changed_at: Moment,
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::application::Handled;
+use crate::model::attributes::GroupAttributes;
 use crate::model::command::UserEdit;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
@@ -56,6 +57,22 @@ pub enum Step {
     Release(GroupId, Vec<UserId>),
     /// Nothing is left to release in a dismissed group.
     Released(GroupId),
+    /// All credentials that a user has by now become worthless.
+    Revoke {
+        /// Whose.
+        user: UserId,
+        /// Whether those made from now on are worth nothing either.
+        ended: bool,
+    },
+    /// An account is marked as deleted.
+    Delete {
+        /// Which.
+        user: UserId,
+        /// By whom.
+        by: UserId,
+    },
+    /// An account goes, with everything that is kept of it.
+    Forget(UserId),
 }
 
 impl Decision {
@@ -86,10 +103,20 @@ impl Facts {
                 Step::Ban { group, user, ban, by } => self.ban(group, user, ban, by),
                 Step::Unban(group, user) => self.unban(group, user),
                 Step::PutUser(user, edit) => self.put_user(user, edit),
-                Step::Release(group, users) => self.end_memberships(group, users),
+                Step::Release(group, users) => {
+                    self.end_memberships(group, users);
+                    if let Some(last) = users.iter().max() {
+                        self.changes.released_up_to.insert(group.clone(), last.clone());
+                    }
+                }
                 Step::Released(group) => {
                     self.changes.released.insert(group.clone());
                 }
+                Step::Revoke { user, ended } => {
+                    self.changes.revoked.insert(user.clone(), *ended);
+                }
+                Step::Delete { user, by } => self.delete(user, by),
+                Step::Forget(user) => self.forget(user),
             }
         }
         Ok(())
@@ -102,6 +129,7 @@ impl Facts {
                 facts.group = Some(Group { seq: 0, member_count: 0, ..(**group).clone() });
                 facts.profile = Some((**profile).clone());
                 facts.managers = Some(BTreeSet::new());
+                facts.attributes = Some(GroupAttributes::default());
                 self.changes.created.insert(id.clone());
                 self.changes.profiles.insert(id.clone());
             }
@@ -125,6 +153,12 @@ impl Facts {
             }
             GroupEvent::Granted { members, .. } => self.set_role(id, members, Role::Admin),
             GroupEvent::Revoked { members, .. } => self.set_role(id, members, Role::Member),
+            GroupEvent::AttributesChanged { state, .. } => {
+                if let Some(facts) = self.groups.get_mut(id) {
+                    facts.attributes = Some((**state).clone());
+                    self.changes.attributes.insert(id.clone());
+                }
+            }
             GroupEvent::Dismissed { .. } => self.dismiss(id),
             GroupEvent::Invited { .. }
             | GroupEvent::Entered { .. }
@@ -366,6 +400,23 @@ impl Facts {
         }
     }
 
+    fn delete(&mut self, id: &UserId, by: &UserId) {
+        let now = self.now;
+        if let Some(Some(user)) = self.users.get_mut(id) {
+            user.deleted_at = Some(now);
+            user.deleted_by = Some(by.clone());
+            self.changes.deleted.insert(id.clone());
+        }
+    }
+
+    /// Whoever needs this account later in the batch finds it not loaded, and is decided again: whether
+    /// it comes into being anew is not for this batch to know.
+    fn forget(&mut self, id: &UserId) {
+        if let Some(Some(user)) = self.users.remove(id) {
+            self.changes.forgotten.insert(id.clone(), user.user_seq);
+        }
+    }
+
     /// The row of a group, noted as changed.
     fn group_mut(&mut self, id: &GroupId) -> Option<&mut Group> {
         let group = self.groups.get_mut(id)?.group.as_mut()?;
@@ -391,7 +442,11 @@ fn users_of(step: &Step) -> Vec<UserId> {
             }
             users
         }
-        Step::Personal(user, _) | Step::PutUser(user, _) => vec![user.clone()],
+        Step::Personal(user, _)
+        | Step::PutUser(user, _)
+        | Step::Revoke { user, .. }
+        | Step::Delete { user, .. }
+        | Step::Forget(user) => vec![user.clone()],
         Step::Open(application) => vec![application.subject.clone()],
         Step::Release(_, users) => users.clone(),
         Step::Close(..) | Step::Ban { .. } | Step::Unban(..) | Step::Released(_) => Vec::new(),

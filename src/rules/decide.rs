@@ -60,7 +60,10 @@ fn find<'a>(
 }
 
 /// Whether somebody may decide an application: the invitee his invitation, owner and admins the rest.
-pub(crate) fn may_decide(
+///
+/// # Errors
+/// [`Reason::RoleTooLow`], or as [`TypeRules::permit`].
+pub fn may_decide(
     rules: &TypeRules,
     kind: ApplicationKind,
     is_subject: bool,
@@ -70,7 +73,8 @@ pub(crate) fn may_decide(
         if is_subject || standing.administrator {
             return Ok(());
         }
-        return Err(Error::new(Reason::RoleTooLow, "only the invited person may decide"));
+        let text = "only the invited person may decide an invitation";
+        return Err(Error::new(Reason::RoleTooLow, text).source("the type of the application"));
     }
     rules.permit(Action::Decide, standing)
 }
@@ -163,7 +167,8 @@ fn check_inviter(
     let needs_approval = path == InvitePath::Approval;
     if needs_approval && open.kind == ApplicationKind::Invitation && open.approved_by.is_none() {
         let text = "the inviter may no longer add people without the admins' approval";
-        return Err(Error::new(Reason::RoleTooLow, text).into());
+        let refusal = Error::new(Reason::RoleTooLow, text).source("inviteOption of the group");
+        return Err(refusal.into());
     }
     Ok(())
 }

@@ -31,10 +31,13 @@ pub(super) fn look(caller: &UserId, group: Option<&Group>) -> Needs {
     }
 }
 
-pub(super) fn look_release() -> Needs {
+/// Where nothing is left nothing is looked for: looking would go through all that was released.
+pub(super) fn look_release(group: Option<&Group>) -> Needs {
+    let members = group.is_some_and(|group| group.member_count > 0);
+    let open = group.is_some_and(|group| group.pending_count > 0);
     Needs {
-        members_up_to: Some(RELEASED_IN_A_STEP),
-        applications_up_to: Some(CLOSED_IN_A_STEP),
+        members_up_to: members.then_some(RELEASED_IN_A_STEP),
+        applications_up_to: open.then_some(CLOSED_IN_A_STEP),
         ..Needs::default()
     }
 }
@@ -99,4 +102,119 @@ pub(super) fn decide_release(facts: &Facts, id: &GroupId) -> Result<Decision, St
         steps.push(Step::Released(id.clone()));
     }
     Ok(Decision { reply: if finished { Reply::Done } else { Reply::More }, steps })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GroupType, InviteOption, JoinOption, Limits, Member, Moment, Role, User};
+    use crate::rules::{GroupFacts, Rulebook};
+
+    const NOW: Moment = Moment::UNIX_EPOCH;
+
+    fn gone(member_count: i32, pending_count: i32) -> Group {
+        Group {
+            id: GroupId::from_stored("g"),
+            group_type: GroupType::Public,
+            own_type: None,
+            owner: None,
+            join_option: JoinOption::FreeAccess,
+            invite_option: InviteOption::FreeAccess,
+            max_members: None,
+            mute_all: false,
+            member_count,
+            pending_count,
+            seq: 7,
+            created_at: NOW,
+            dismissed_at: Some(NOW),
+        }
+    }
+
+    fn user(id: &UserId) -> User {
+        User {
+            id: id.clone(),
+            nick_name: String::new(),
+            face_url: String::new(),
+            invite_consent: crate::model::InviteConsent::Auto,
+            group_limit: None,
+            group_count: 1,
+            pending_count: 0,
+            membership_rev: 1,
+            user_seq: 0,
+            deleted_at: None,
+            deleted_by: None,
+            created_at: NOW,
+            fresh: false,
+        }
+    }
+
+    fn with_members(group: Group, ids: &[&str]) -> Facts {
+        let mut facts = Facts::new(NOW, &Rulebook::builtin(Limits::defaults()));
+        let mut of_group = GroupFacts { group: Some(group), ..GroupFacts::default() };
+        for id in ids.iter().map(|id| UserId::from_stored(id)) {
+            let member = Member {
+                role: Role::Member,
+                joined_seq: 1,
+                left_seq: None,
+                past: None,
+                joined_at: NOW,
+                name_card: String::new(),
+                mute_until: None,
+                custom_fields: crate::model::CustomFields::new(),
+                user_rev: 1,
+            };
+            of_group.known.insert(id.clone());
+            of_group.members.insert(id.clone(), member);
+            facts.users.insert(id.clone(), Some(user(&id)));
+        }
+        facts.groups.insert(GroupId::from_stored("g"), of_group);
+        facts
+    }
+
+    #[test]
+    fn a_step_looks_only_for_what_the_counters_say_is_left() {
+        let needs = |members, open| {
+            let needs = look_release(Some(&gone(members, open)));
+            (needs.members_up_to.is_some(), needs.applications_up_to.is_some())
+        };
+        assert_eq!(needs(3, 2), (true, true));
+        assert_eq!(needs(3, 0), (true, false));
+        assert_eq!(needs(0, 2), (false, true));
+        assert_eq!(needs(0, 0), (false, false));
+        assert_eq!(look_release(None), Needs::default());
+    }
+
+    #[test]
+    fn a_step_releases_whom_it_sees_and_notes_the_last_of_them() {
+        let id = GroupId::from_stored("g");
+        let mut facts = with_members(gone(5, 0), &["b", "c", "a"]);
+        let decision = decide_release(&facts, &id).expect("a step");
+        assert_eq!(decision.reply, Reply::More);
+        facts.apply(&decision).expect("everything is loaded");
+        assert_eq!(facts.changes.released_up_to[&id], UserId::from_stored("c"));
+        assert!(facts.changes.released.is_empty() && facts.changes.entries.is_empty());
+        let group = facts.groups[&id].group.as_ref().expect("a group");
+        assert_eq!((group.member_count, group.seq), (2, 7));
+        for user in facts.users.values().flatten() {
+            assert_eq!((user.group_count, user.membership_rev), (0, 2));
+        }
+    }
+
+    #[test]
+    fn the_step_that_sees_everybody_who_is_left_is_the_last() {
+        let id = GroupId::from_stored("g");
+        let mut facts = with_members(gone(2, 0), &["y", "z"]);
+        let decision = decide_release(&facts, &id).expect("a step");
+        assert_eq!(decision.reply, Reply::Done);
+        facts.apply(&decision).expect("everything is loaded");
+        assert!(facts.changes.released.contains(&id));
+        assert_eq!(facts.groups[&id].group.as_ref().map(|group| group.member_count), Some(0));
+    }
+
+    #[test]
+    fn what_another_node_finished_is_done() {
+        let facts = with_members(gone(0, 0), &[]);
+        let decision = decide_release(&facts, &GroupId::from_stored("g")).expect("a step");
+        assert_eq!(decision.reply, Reply::Done);
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::types::{Rulebook, TypeRules, Types};
+use crate::model::attributes::GroupAttributes;
 use crate::model::{
     Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
     Profile, Reason, User, UserId,
@@ -36,6 +37,8 @@ pub struct GroupFacts {
     pub group: Option<Group>,
     /// Its texts, when they were asked for.
     pub profile: Option<Profile>,
+    /// Its attributes, when they were asked for.
+    pub attributes: Option<GroupAttributes>,
     /// The people whose relation to the group was loaded: membership, ban, open application.
     pub known: HashSet<UserId>,
     /// Memberships of those people, past ones too.
@@ -61,6 +64,8 @@ pub struct Facts {
     pub groups: HashMap<GroupId, GroupFacts>,
     /// Locked users; `None` when there is no such account.
     pub users: HashMap<UserId, Option<User>>,
+    /// Of accounts that are to be forgotten: whether a membership or an open application is left.
+    pub lingering: HashMap<UserId, bool>,
     /// What accepted decisions changed.
     pub changes: Changes,
 }
@@ -74,6 +79,8 @@ pub struct Changes {
     pub groups: BTreeSet<GroupId>,
     /// Groups whose texts changed.
     pub profiles: BTreeSet<GroupId>,
+    /// Groups whose attributes changed.
+    pub attributes: BTreeSet<GroupId>,
     /// Memberships that changed.
     pub members: BTreeSet<(GroupId, UserId)>,
     /// Bans that were set, with who set them.
@@ -84,10 +91,18 @@ pub struct Changes {
     pub users: BTreeSet<UserId>,
     /// Users whose profile or settings changed.
     pub accounts: BTreeSet<UserId>,
+    /// Users who were marked as deleted.
+    pub deleted: BTreeSet<UserId>,
+    /// Users whose credentials were revoked, with whether none is worth anything from now on.
+    pub revoked: BTreeMap<UserId, bool>,
+    /// Users who are to be forgotten, with the number of their newest own event.
+    pub forgotten: BTreeMap<UserId, i64>,
     /// Applications that were made or closed.
     pub applications: BTreeSet<(GroupId, ApplicationId)>,
     /// Dismissed groups with members or applications left to release.
     pub releases: BTreeSet<GroupId>,
+    /// Dismissed groups of which members were released, with the last of them in byte order.
+    pub released_up_to: BTreeMap<GroupId, UserId>,
     /// Dismissed groups of which nothing is left to release.
     pub released: BTreeSet<GroupId>,
     /// New entries of streams, in the order of the decisions.
@@ -108,6 +123,8 @@ impl Changes {
             && self.unbanned.is_empty()
             && self.releases.is_empty()
             && self.released.is_empty()
+            && self.revoked.is_empty()
+            && self.forgotten.is_empty()
     }
 }
 
@@ -121,6 +138,7 @@ impl Facts {
             types: rulebook.types.clone(),
             groups: HashMap::new(),
             users: HashMap::new(),
+            lingering: HashMap::new(),
             changes: Changes::default(),
         }
     }

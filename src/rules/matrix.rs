@@ -37,6 +37,10 @@ actions! {
     EditProfile = "edit_profile",
     /// Change join option, invite option or the highest number of members.
     EditOptions = "edit_options",
+    /// Read its attributes.
+    ReadAttributes = "read_attributes",
+    /// Change its attributes.
+    EditAttributes = "edit_attributes",
     /// End it.
     Dismiss = "dismiss",
     /// Enter by oneself, as the join option says.
@@ -113,6 +117,8 @@ pub const MATRIX: &[(Action, [Who; 5])] = &[
     (Action::ReadMembers,      [Members,       Members,  Members,  Members,    Members]),
     (Action::EditProfile,      [Members,       Managers, Managers, Owner,      Managers]),
     (Action::EditOptions,      [Owner,         Managers, Managers, Owner,      Managers]),
+    (Action::ReadAttributes,   [Members,       Members,  Members,  Members,    Members]),
+    (Action::EditAttributes,   [Members,       Managers, Managers, Owner,      Managers]),
     (Action::Dismiss,          [Administrator, Owner,    Owner,    Owner,      Owner]),
     (Action::Apply,            [Nobody,        Anybody,  Anybody,  Anybody,    Anybody]),
     (Action::Invite,           [Members,       Members,  Members,  Nobody,     Members]),

@@ -8,8 +8,10 @@
 //!    then locked. Nobody's row is locked before permission is proved;
 //! 3. [`decide`], when everything is loaded: the decision, which [`apply`] brings into the facts.
 
+pub mod account;
 pub mod application;
 pub mod apply;
+pub mod attributes;
 pub mod ban;
 pub mod create;
 pub mod decide;
@@ -42,6 +44,7 @@ pub use types::{Rulebook, TypeRules, Types};
 
 /// What has to be loaded of the group once it is locked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a table that is read or not")]
 pub struct Needs {
     /// People whose membership, ban and open application matter.
     pub people: Vec<UserId>,
@@ -53,10 +56,14 @@ pub struct Needs {
     pub managers: bool,
     /// Whether the texts matter.
     pub profile: bool,
+    /// Whether the attributes matter.
+    pub attributes: bool,
     /// Whether so many of the current members matter, whoever they are.
     pub members_up_to: Option<i64>,
     /// Whether so many of the open applications matter.
     pub applications_up_to: Option<i64>,
+    /// People some of whose own open applications matter, whoever would become a member by them.
+    pub askers: Vec<UserId>,
 }
 
 /// Whose own rows have to be locked.
@@ -83,16 +90,23 @@ impl Rows {
 pub fn look(command: &Command, group: Option<&Group>) -> Needs {
     let caller = &command.caller.user;
     match &command.operation {
-        Operation::CreateGroup(_) | Operation::PutUser { .. } | Operation::ImportUsers { .. } => {
-            Needs::default()
-        }
+        Operation::CreateGroup(_)
+        | Operation::PutUser { .. }
+        | Operation::ImportUsers { .. }
+        | Operation::RevokeCredentials { .. }
+        | Operation::DeleteUser { .. }
+        | Operation::ForgetUser { .. } => Needs::default(),
+        Operation::Depart { user, .. } => account::look_depart(user),
         Operation::EditGroup { edit, .. } => Needs {
             people: vec![caller.clone()],
             profile: edit.touches_profile(),
             ..Needs::default()
         },
+        Operation::SetAttributes { .. } => {
+            Needs { people: vec![caller.clone()], attributes: true, ..Needs::default() }
+        }
         Operation::Dismiss { .. } => dismiss::look(caller, group),
-        Operation::Release { .. } => dismiss::look_release(),
+        Operation::Release { .. } => dismiss::look_release(group),
         Operation::Invite { users, .. } => Needs {
             people: with(caller, users),
             managers: group.is_some_and(invite::asks_managers),
@@ -147,6 +161,7 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
         Operation::CreateGroup(create) => create::users(facts, caller, create),
         Operation::EditGroup { .. }
         | Operation::EditMember { .. }
+        | Operation::SetAttributes { .. }
         | Operation::Mute { .. }
         | Operation::Transfer { .. }
         | Operation::Unban { .. } => Ok(Rows::default()),
@@ -166,6 +181,11 @@ pub fn users(facts: &Facts, command: &Command) -> Result<Rows, Stop> {
         }
         Operation::PutUser { user, edit } => user::users(facts, caller, user, edit),
         Operation::ImportUsers { users } => user::import_rows(caller, users),
+        Operation::RevokeCredentials { user } | Operation::DeleteUser { user } => {
+            account::users(caller, user)
+        }
+        Operation::Depart { group, user } => account::depart_users(facts, group, user),
+        Operation::ForgetUser { user } => Ok(account::forget_rows(user)),
     }
 }
 
@@ -178,6 +198,9 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
     match &command.operation {
         Operation::CreateGroup(create) => create::decide(facts, caller, create),
         Operation::EditGroup { group, edit } => edit::decide(facts, caller, group, edit),
+        Operation::SetAttributes { group, change } => {
+            attributes::decide(facts, caller, group, change)
+        }
         Operation::Dismiss { group } => dismiss::decide(facts, caller, group),
         Operation::Release { group } => dismiss::decide_release(facts, group),
         Operation::Invite { group, users, silent } => {
@@ -209,6 +232,10 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
         Operation::Expire { group, application, .. } => decide::expire(facts, group, *application),
         Operation::PutUser { user, edit } => user::decide(facts, caller, user, edit),
         Operation::ImportUsers { users } => user::import(facts, caller, users),
+        Operation::RevokeCredentials { user } => account::revoke(facts, caller, user),
+        Operation::DeleteUser { user } => account::delete(facts, caller, user),
+        Operation::Depart { group, user } => account::depart(facts, group, user),
+        Operation::ForgetUser { user } => account::forget(facts, user),
     }
 }
 

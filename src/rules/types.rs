@@ -54,6 +54,34 @@ impl TypeRules {
         Self::own(name, base, matrix::traits(base), overrides)
     }
 
+    /// What makes it different from the type that it is based on, in one line.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut parts = vec![format!("based on {}", self.base.word())];
+        let named = self.overrides.iter();
+        parts.extend(named.map(|(action, who)| format!("{}: {}", action.word(), who.word())));
+        let (own, base) = (self.traits, matrix::traits(self.base));
+        let mut note = |differs: bool, text: String| parts.extend(differs.then_some(text));
+        note(
+            own.join_default != base.join_default,
+            format!("joinOption {}", own.join_default.word()),
+        );
+        note(
+            own.invite_default != base.invite_default,
+            format!("inviteOption {}", own.invite_default.word()),
+        );
+        note(own.asks_invitees, "invitees are asked".to_owned());
+        note(!own.counts_towards_limit, "does not count towards the limit".to_owned());
+        if own.default_max_members != base.default_max_members {
+            let most = own.default_max_members.map_or("no".to_owned(), |most| most.to_string());
+            note(true, format!("{most} members unless named"));
+        }
+        if let Some(most) = own.highest_max_members {
+            note(true, format!("at most {most} members"));
+        }
+        parts.join(", ")
+    }
+
     /// Who may do this.
     #[must_use]
     pub fn who(&self, action: Action) -> Who {

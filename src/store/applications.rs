@@ -1,6 +1,6 @@
 //! Reading applications.
 
-use crate::model::{Application, ApplicationId, ApplicationKind, Error, Role, UserId};
+use crate::model::{Application, ApplicationId, ApplicationKind, Error, GroupId, Role, UserId};
 
 use super::facts::ApplicationRow;
 use super::{Store, unavailable};
@@ -22,6 +22,36 @@ impl Store {
         .await
         .map_err(|error| unavailable(&error))?;
         row.map(|row| Application::try_from(row).map_err(|error| unavailable(&error))).transpose()
+    }
+
+    /// The open applications of a group, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn applications_of(
+        &self,
+        group: &GroupId,
+        after: Option<ApplicationId>,
+        limit: i64,
+    ) -> Result<Vec<Application>, Error> {
+        // A group has at most as many as the setting allows, so that sorting them costs little.
+        let rows = sqlx::query_as!(
+            ApplicationRow,
+            r#"select group_id, application_id, kind, from_user, subject, approved_by, message,
+                      added_at, expires_at, state, ending, handled_by, handled_message, handled_at
+                 from applications
+                where group_id = $1 and state = 0 and ($2::uuid is null or application_id > $2)
+                order by application_id limit $3"#,
+            group.as_str(),
+            after,
+            limit
+        )
+        .fetch_all(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        rows.into_iter()
+            .map(|row| Application::try_from(row).map_err(|error| unavailable(&error)))
+            .collect()
     }
 
     /// The open applications that a person may decide or that he made, oldest first: each with whether he

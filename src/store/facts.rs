@@ -180,14 +180,18 @@ pub(crate) async fn profiles(
     Ok(())
 }
 
-/// So many of a group's current members, whoever they are, as pairs to ask [`relations`] for.
+/// So many of a group's current members, whoever they are, as pairs to ask [`relations`] for. In a group
+/// that is being released those after the last one that was: to look at all before him each time would
+/// take ever longer.
 pub(crate) async fn some_members(
     connection: &mut PgConnection,
     id: &GroupId,
     most: i64,
 ) -> Result<Vec<(GroupId, UserId)>, sqlx::Error> {
     let users = sqlx::query_scalar!(
-        "select user_id from members where group_id = $1 and left_seq is null
+        "select user_id from members
+          where group_id = $1 and left_seq is null
+            and user_id > coalesce((select after_user from group_releases where group_id = $1), '')
           order by user_id limit $2",
         id.as_str(),
         most
@@ -288,6 +292,48 @@ pub(crate) async fn some_applications(
     .fetch_all(connection)
     .await?;
     take_applications(rows, groups)
+}
+
+/// So many open applications of a group that this person made.
+pub(crate) async fn applications_by(
+    connection: &mut PgConnection,
+    id: &GroupId,
+    from_user: &UserId,
+    most: usize,
+    groups: &mut HashMap<GroupId, GroupFacts>,
+) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query_as!(
+        ApplicationRow,
+        r#"select group_id, application_id, kind, from_user, subject, approved_by, message, added_at,
+                  expires_at, state, ending, handled_by, handled_message, handled_at
+             from applications where from_user = $1 and group_id = $2 and state = 0 limit $3"#,
+        from_user.as_str(),
+        id.as_str(),
+        i64::try_from(most).unwrap_or(i64::MAX)
+    )
+    .fetch_all(connection)
+    .await?;
+    take_applications(rows, groups)
+}
+
+/// Of each of these users, whether a membership or an open application is left that he is concerned by.
+pub(crate) async fn lingering(
+    connection: &mut PgConnection,
+    users: &[&UserId],
+) -> Result<HashMap<UserId, bool>, sqlx::Error> {
+    let ids: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
+    let rows = sqlx::query!(
+        r#"select u.user_id as "user_id!",
+                  exists (select from members m where m.user_id = u.user_id and m.left_seq is null)
+                  or exists (select from applications a where a.subject = u.user_id and a.state = 0)
+                  or exists (select from applications a where a.from_user = u.user_id and a.state = 0)
+                  as "left!"
+             from unnest($1::text[]) as u(user_id)"#,
+        &ids as &[&str]
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(|row| (UserId::from_stored(&row.user_id), row.left)).collect())
 }
 
 fn take_applications(

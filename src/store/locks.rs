@@ -145,6 +145,7 @@ struct UserRow {
     membership_rev: i64,
     user_seq: i64,
     deleted_at: Option<Moment>,
+    deleted_by: Option<String>,
     created_at: Moment,
     fresh: bool,
 }
@@ -165,6 +166,7 @@ impl TryFrom<UserRow> for User {
             membership_rev: row.membership_rev,
             user_seq: row.user_seq,
             deleted_at: row.deleted_at,
+            deleted_by: row.deleted_by.as_deref().map(UserId::from_stored),
             created_at: row.created_at,
             fresh: row.fresh,
         })
@@ -177,7 +179,8 @@ impl TryFrom<UserRow> for User {
 /// counter is a locked row like everybody's. Inserting is finished before the first lock is taken, and
 /// nobody who is still inserting holds a lock, so the two phases cannot wait for each other in a circle.
 /// A row that another session was inserting at the same time is missing in the answer: the caller rolls
-/// back and tries again.
+/// back and tries again. Where an account of this id was deleted, the numbers of the new one's own
+/// events go on behind those of the old one.
 pub(crate) async fn lock_users(
     connection: &mut PgConnection,
     lock: &BTreeSet<UserId>,
@@ -188,8 +191,10 @@ pub(crate) async fn lock_users(
     let rows = sqlx::query_as!(
         UserRow,
         r#"with fresh as (
-               insert into users (user_id, created_at)
-               select u.user_id, clock_timestamp() from unnest($2::text[]) as u(user_id)
+               insert into users (user_id, created_at, user_seq)
+               select u.user_id, clock_timestamp(),
+                      coalesce((select r.user_seq from revocations r where r.user_id = u.user_id), 0)
+                 from unnest($2::text[]) as u(user_id)
                 where not exists (select from users x where x.user_id = u.user_id)
                 order by u.user_id collate "C"
                    on conflict do nothing
@@ -203,12 +208,13 @@ pub(crate) async fn lock_users(
            select user_id as "user_id!", nick_name as "nick_name!", face_url as "face_url!",
                   invite_consent as "invite_consent!", group_limit, group_count as "group_count!",
                   pending_count as "pending_count!", membership_rev as "membership_rev!",
-                  user_seq as "user_seq!", deleted_at, created_at as "created_at!",
+                  user_seq as "user_seq!", deleted_at, deleted_by,
+                  created_at as "created_at!",
                   true as "fresh!"
              from fresh
            union all
            select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
-                  pending_count, membership_rev, user_seq, deleted_at, created_at, false
+                  pending_count, membership_rev, user_seq, deleted_at, deleted_by, created_at, false
              from held"#,
         &lock as &[&str],
         &make as &[&str]
@@ -227,7 +233,8 @@ pub(crate) async fn read_users(
     let rows = sqlx::query_as!(
         UserRow,
         r#"select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
-                  pending_count, membership_rev, user_seq, deleted_at, created_at, false as "fresh!"
+                  pending_count, membership_rev, user_seq, deleted_at, deleted_by, created_at,
+                  false as "fresh!"
              from users where user_id = any($1::text[])"#,
         &ids as &[&str]
     )

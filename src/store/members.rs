@@ -49,66 +49,56 @@ fn role(code: i16) -> Result<Role, Error> {
     Role::from_code(code).ok_or_else(|| unavailable(&unknown_code("role", code)))
 }
 
+/// A member's columns with the log's number; without a member when the page is empty.
+struct MemberRow {
+    seq: i64,
+    user_id: Option<String>,
+    role: Option<i16>,
+    joined_at: Option<Moment>,
+    joined_seq: Option<i64>,
+    name_card: Option<String>,
+    mute_until: Option<Moment>,
+    custom_fields: Option<String>,
+}
+
+/// The log's number and the members of a page; `None` when there is no such group.
+type Page = Option<(i64, Vec<MemberView>)>;
+
+fn page(rows: Result<Vec<MemberRow>, sqlx::Error>) -> Result<Page, Error> {
+    let rows = rows.map_err(|error| unavailable(&error))?;
+    let Some(seq) = rows.first().map(|row| row.seq) else { return Ok(None) };
+    let mut members = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let (Some(user), Some(code), Some(joined_at)) = (row.user_id, row.role, row.joined_at) {
+            members.push(MemberView {
+                user: UserId::from_stored(&user),
+                role: role(code)?,
+                joined_at,
+                joined_seq: row.joined_seq.unwrap_or_default(),
+                name_card: row.name_card.unwrap_or_default(),
+                mute_until: row.mute_until,
+                custom_fields: custom_fields(row.custom_fields)?,
+            });
+        }
+    }
+    Ok(Some((seq, members)))
+}
+
 impl Store {
     /// A page of a group's members with the log's number that it is true at, both of one moment;
     /// `None` when there is no such group.
     ///
     /// # Errors
     /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn members(
-        &self,
-        group: &GroupId,
-        filter: &MemberFilter,
-    ) -> Result<Option<(i64, Vec<MemberView>)>, Error> {
-        let given: Option<Vec<&str>> =
-            filter.given.as_ref().map(|users| users.iter().map(UserId::as_str).collect());
-        let rows = sqlx::query!(
-            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
-                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
-                      m.name_card as "name_card?", m.mute_until as "mute_until?",
-                      m.custom_fields as "custom_fields?"
-                 from groups g
-                 left join lateral (
-                      select x.user_id, x.role, x.joined_at, x.joined_seq, x.name_card, x.mute_until,
-                             x.custom_fields::text as custom_fields
-                        from members x
-                       where x.group_id = g.group_id and x.left_seq is null
-                         and ($2::smallint is null or x.role = $2)
-                         and ($3::text is null or x.user_id > $3)
-                         and ($4::text[] is null or x.user_id = any($4))
-                         and (not $7::boolean or x.mute_until > clock_timestamp())
-                       order by x.user_id offset $5 limit $6) m on true
-                where g.group_id = $1 and g.dismissed_at is null
-                order by m.user_id"#,
-            group.as_str(),
-            filter.role.map(Role::code) as Option<i16>,
-            filter.after.as_ref().map(UserId::as_str) as Option<&str>,
-            given.as_deref() as Option<&[&str]>,
-            filter.offset,
-            filter.limit,
-            filter.muted
-        )
-        .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        let Some(seq) = rows.first().map(|row| row.seq) else { return Ok(None) };
-        let mut members = Vec::with_capacity(rows.len());
-        for row in rows {
-            if let (Some(user), Some(code), Some(joined_at)) =
-                (row.user_id, row.role, row.joined_at)
-            {
-                members.push(MemberView {
-                    user: UserId::from_stored(&user),
-                    role: role(code)?,
-                    joined_at,
-                    joined_seq: row.joined_seq.unwrap_or_default(),
-                    name_card: row.name_card.unwrap_or_default(),
-                    mute_until: row.mute_until,
-                    custom_fields: custom_fields(row.custom_fields)?,
-                });
-            }
+    pub async fn members(&self, group: &GroupId, filter: &MemberFilter) -> Result<Page, Error> {
+        let roles = filter.role.as_ref().map_or(Role::ALL, std::slice::from_ref);
+        let range = (filter.after.as_ref(), filter.offset, filter.limit);
+        match &filter.given {
+            Some(given) => self.given_members(group, roles, given, range).await,
+            None if filter.muted => self.muted_page(group, roles, range).await,
+            None if roles.contains(&Role::Member) => self.member_page(group, roles, range).await,
+            None => self.managing_page(group, roles, range).await,
         }
-        Ok(Some((seq, members)))
     }
 
     /// A page of a group's members who have one of these roles, in byte order of their ids; none when
@@ -124,36 +114,154 @@ impl Store {
         offset: i64,
         limit: i64,
     ) -> Result<Vec<MemberView>, Error> {
+        let range = (after, offset, limit);
+        let page = if roles.contains(&Role::Member) {
+            self.member_page(group, roles, range).await?
+        } else {
+            self.managing_page(group, roles, range).await?
+        };
+        Ok(page.map(|(_, members)| members).unwrap_or_default())
+    }
+
+    /// Members in the order of the primary key. Nearly all have the role of an ordinary member.
+    async fn member_page(
+        &self,
+        group: &GroupId,
+        roles: &[Role],
+        (after, offset, limit): (Option<&UserId>, i64, i64),
+    ) -> Result<Page, Error> {
         let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
-        let rows = sqlx::query!(
-            "select m.user_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until,
-                    m.custom_fields::text as custom_fields
-               from members m
-              where m.group_id = $1 and m.left_seq is null and m.role = any($2::smallint[])
-                and ($3::text is null or m.user_id > $3)
-              order by m.user_id offset $4 limit $5",
+        let rows = sqlx::query_as!(
+            MemberRow,
+            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields::text as "custom_fields?"
+                 from groups g
+                 left join lateral (
+                      select * from members x
+                       where x.group_id = $1 and x.left_seq is null
+                         and x.role = any($2::smallint[]) and x.user_id > $3
+                       order by x.user_id offset $4 limit $5) m on true
+                where g.group_id = $1 and g.dismissed_at is null
+                order by m.user_id"#,
             group.as_str(),
             &codes,
-            after.map(UserId::as_str) as Option<&str>,
+            after.map_or("", UserId::as_str),
             offset,
             limit
         )
         .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(MemberView {
-                    user: UserId::from_stored(&row.user_id),
-                    role: role(row.role)?,
-                    joined_at: row.joined_at,
-                    joined_seq: row.joined_seq,
-                    name_card: row.name_card,
-                    mute_until: row.mute_until,
-                    custom_fields: custom_fields(row.custom_fields)?,
-                })
-            })
-            .collect()
+        .await;
+        page(rows)
+    }
+
+    /// Owner and admins, from the index of those who manage (`offset 0` has it chosen before the order
+    /// counts: in the order of the primary key all members would be gone through).
+    async fn managing_page(
+        &self,
+        group: &GroupId,
+        roles: &[Role],
+        (after, offset, limit): (Option<&UserId>, i64, i64),
+    ) -> Result<Page, Error> {
+        let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
+        let rows = sqlx::query_as!(
+            MemberRow,
+            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields::text as "custom_fields?"
+                 from groups g
+                 left join lateral (
+                      select * from (
+                             select * from members x
+                              where x.group_id = $1 and x.left_seq is null and x.role > 1
+                                and x.role = any($2::smallint[]) and x.user_id > $3 offset 0) y
+                       order by y.user_id offset $4 limit $5) m on true
+                where g.group_id = $1 and g.dismissed_at is null
+                order by m.user_id"#,
+            group.as_str(),
+            &codes,
+            after.map_or("", UserId::as_str),
+            offset,
+            limit
+        )
+        .fetch_all(self.reads())
+        .await;
+        page(rows)
+    }
+
+    /// Those who may not speak now, from the index of mutes.
+    async fn muted_page(
+        &self,
+        group: &GroupId,
+        roles: &[Role],
+        (after, offset, limit): (Option<&UserId>, i64, i64),
+    ) -> Result<Page, Error> {
+        let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
+        let rows = sqlx::query_as!(
+            MemberRow,
+            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields::text as "custom_fields?"
+                 from groups g
+                 left join lateral (
+                      select * from members x
+                       where x.group_id = $1 and x.left_seq is null and x.mute_until is not null
+                         and x.mute_until > clock_timestamp()
+                         and x.role = any($2::smallint[]) and x.user_id > $3
+                       order by x.user_id offset $4 limit $5) m on true
+                where g.group_id = $1 and g.dismissed_at is null
+                order by m.user_id"#,
+            group.as_str(),
+            &codes,
+            after.map_or("", UserId::as_str),
+            offset,
+            limit
+        )
+        .fetch_all(self.reads())
+        .await;
+        page(rows)
+    }
+
+    /// Those of the given people who are members.
+    async fn given_members(
+        &self,
+        group: &GroupId,
+        roles: &[Role],
+        given: &[UserId],
+        (after, offset, limit): (Option<&UserId>, i64, i64),
+    ) -> Result<Page, Error> {
+        let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
+        let given: Vec<&str> = given.iter().map(UserId::as_str).collect();
+        let rows = sqlx::query_as!(
+            MemberRow,
+            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields::text as "custom_fields?"
+                 from groups g
+                 left join lateral (
+                      select x.* from unnest($6::text[]) as u(user_id)
+                       cross join lateral (
+                             select * from members y
+                              where y.group_id = $1 and y.user_id = u.user_id offset 0) x
+                       where x.left_seq is null and x.role = any($2::smallint[])
+                         and x.user_id > $3
+                       order by x.user_id offset $4 limit $5) m on true
+                where g.group_id = $1 and g.dismissed_at is null
+                order by m.user_id"#,
+            group.as_str(),
+            &codes,
+            after.map_or("", UserId::as_str),
+            offset,
+            limit,
+            &given as &[&str]
+        )
+        .fetch_all(self.reads())
+        .await;
+        page(rows)
     }
 
     /// A page of a user's groups in byte order of their ids, and how many there are in all. `types`
@@ -192,11 +300,11 @@ impl Store {
                  join group_profiles p on p.group_id = m.group_id
                 where m.user_id = $1 and m.left_seq is null and g.dismissed_at is null
                   and g.group_type = any($2::smallint[])
-                  and ($3::text is null or m.group_id > $3)
+                  and m.group_id > $3
                 order by m.group_id offset $4 limit $5"#,
             user.as_str(),
             &codes,
-            after.map(GroupId::as_str) as Option<&str>,
+            after.map_or("", GroupId::as_str),
             offset,
             limit
         )

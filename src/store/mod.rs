@@ -4,15 +4,19 @@
 //! uses inside its transaction takes a `&mut PgConnection`; reads are single statements, each of which
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
+pub mod accounts;
 pub mod applications;
+pub mod attributes;
 pub mod bans;
 pub mod engine;
 pub mod events;
 pub mod facts;
 mod fields;
 pub mod groups;
+pub mod lists;
 pub mod locks;
 pub mod members;
+pub mod types;
 pub mod upkeep;
 pub mod users;
 pub mod write;
@@ -116,7 +120,7 @@ impl Store {
             .test_before_acquire(false)
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
-                    if meta.idle_for > Duration::from_secs(1) {
+                    if meta.idle_for > Duration::from_millis(100) {
                         connection.ping().await?;
                     }
                     Ok(true)

@@ -27,19 +27,41 @@ impl Store {
             .collect()
     }
 
-    /// Dismissed groups of which something is left to release.
+    /// Dismissed groups of which something is left to release, with their members, those first that were
+    /// dismissed first.
     ///
     /// # Errors
     /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn unreleased_groups(&self, most: i64) -> Result<Vec<GroupId>, Error> {
-        let ids = sqlx::query_scalar!(
-            "select group_id from group_releases order by since limit $1",
+    pub async fn unreleased_groups(&self, most: i64) -> Result<Vec<(GroupId, i32)>, Error> {
+        let rows = sqlx::query!(
+            r#"select r.group_id, g.member_count
+                 from (select * from group_releases order by since, group_id limit $1) r
+                cross join lateral (select member_count from groups x
+                                     where x.group_id = r.group_id offset 0) g
+                order by r.since, r.group_id"#,
             most
         )
         .fetch_all(self.reads())
         .await
         .map_err(|error| unavailable(&error))?;
-        Ok(ids.iter().map(|id| GroupId::from_stored(id)).collect())
+        Ok(rows.iter().map(|row| (GroupId::from_stored(&row.group_id), row.member_count)).collect())
+    }
+
+    /// How many dismissed groups are not released yet, and how many members are left in them.
+    ///
+    /// # Errors
+    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    pub async fn left_to_release(&self) -> Result<(i64, i64), Error> {
+        let left = sqlx::query!(
+            r#"select count(*) as "groups!", coalesce(sum(g.member_count), 0) as "members!"
+                 from group_releases r
+                cross join lateral (select member_count from groups x
+                                     where x.group_id = r.group_id offset 0) g"#
+        )
+        .fetch_one(self.reads())
+        .await
+        .map_err(|error| unavailable(&error))?;
+        Ok((left.groups, left.members))
     }
 
     /// Forgets, in bounded steps, stored replies after their day and batches after an hour, when no

@@ -3,6 +3,8 @@
 //! Every row that is written here was locked before. The updates still demand what the decision assumed,
 //! the number before it and the limit, and the affected rows are counted: a second wall behind the locks.
 
+mod accounts;
+mod attributes;
 mod columns;
 mod main;
 mod rare;
@@ -43,6 +45,7 @@ pub(crate) async fn write(
     let changes = &facts.changes;
     main::create_groups(connection, facts).await?;
     rare::write_profiles(connection, facts).await?;
+    attributes::write_attributes(connection, facts).await?;
     main::write_main(connection, batch, facts).await?;
     rare::write_user_events(connection, &changes.entries).await?;
     rare::write_accounts(connection, facts).await?;
@@ -51,5 +54,6 @@ pub(crate) async fn write(
     rare::write_releases(connection, facts).await?;
     rare::write_replies(connection, facts.now, replies).await?;
     rare::forget_unused_users(connection, facts).await?;
+    accounts::write_ends(connection, facts).await?;
     Ok(())
 }

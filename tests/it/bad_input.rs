@@ -18,7 +18,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 
 use crate::common::wire::{exchange, request};
-use crate::common::{ADMIN, Answer, Server};
+use crate::common::{ADMIN, Answer, Server, contract};
 
 /// A server with something in it that bad requests could spoil.
 pub(super) struct World {
@@ -90,7 +90,9 @@ impl World {
         let bearer = format!("Bearer {}", self.server.token(user));
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
-        exchange(self.server.url(), &request(method, target, &all, body)).await
+        let answer = exchange(self.server.url(), &request(method, target, &all, body)).await;
+        contract::check(method, target, answer.status, &answer.body);
+        answer
     }
 
     /// Stops the server, having checked that the database is sound.

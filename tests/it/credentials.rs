@@ -3,6 +3,7 @@
 
 mod bad;
 mod provider;
+mod published;
 mod readers;
 
 use chrono::Utc;

@@ -18,3 +18,15 @@ fn the_settings_in_the_readme_are_those_of_the_code() {
         assert_eq!(shown, table, "README.md is stale: UPDATE_DOCS=1 cargo test docs::");
     }
 }
+
+#[test]
+fn the_openapi_document_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+    let document = muster::http::v1::openapi::document();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, document).expect("docs/openapi.json is written");
+    } else {
+        let shown = std::fs::read_to_string(path).expect("docs/openapi.json");
+        assert_eq!(shown, document, "docs/openapi.json is stale: UPDATE_DOCS=1 cargo test docs::");
+    }
+}

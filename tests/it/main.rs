@@ -4,9 +4,11 @@
 
 mod common;
 
+mod accounts;
 mod applications;
 mod architecture;
 mod around;
+mod attributes;
 mod bad_input;
 mod crash;
 mod credentials;
@@ -16,8 +18,12 @@ mod embedded;
 mod groups;
 mod idempotency;
 mod invite;
+mod large;
+mod lists;
 mod matrix;
+mod members;
 mod model;
+mod openapi;
 mod ops;
 mod races;
 mod settings;

@@ -43,6 +43,7 @@ fn limits(registered: bool) -> Limits {
         invite_batch: limit(3),
         pending_per_group: limit(3),
         pending_per_user: limit(2),
+        attribute_changes: limit(10),
         application_life: std::time::Duration::from_secs(12),
         accounts: if registered { Accounts::Registered } else { Accounts::Open },
         user_id_bytes: 32,

@@ -65,7 +65,7 @@ async fn metric(server: &Server, line: &str) -> i64 {
 }
 
 /// The next text frame of a bare stream.
-async fn frame_of(stream: &mut Stream) -> Value {
+pub(crate) async fn frame_of(stream: &mut Stream) -> Value {
     let next = async {
         loop {
             match stream.next().await {
@@ -81,7 +81,7 @@ async fn frame_of(stream: &mut Stream) -> Value {
 }
 
 /// Reads to the end: the close code, and the `bye` frame before it, which must say the same.
-async fn end_of(mut stream: Stream) -> (u16, Value) {
+pub(crate) async fn end_of(mut stream: Stream) -> (u16, Value) {
     let mut bye = Value::Null;
     let reading = async {
         loop {

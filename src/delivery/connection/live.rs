@@ -1,5 +1,6 @@
 //! The life of an open connection: events out, signs of life in.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -27,7 +28,8 @@ pub(super) async fn live<G: Gate, T: Transport>(
     pass: Pass,
 ) -> Cause {
     let next_ping = first_ping(connection.timing);
-    let mut open = Live { connection, line, pass, next_ping };
+    let newest = pass.clone();
+    let mut open = Live { connection, line, pass, newest, next_ping };
     loop {
         if let Err(cause) = open.turn(socket).await {
             return cause;
@@ -38,7 +40,10 @@ pub(super) async fn live<G: Gate, T: Transport>(
 struct Live<'a, G> {
     connection: &'a Connection<G>,
     line: &'a Line,
+    /// The credential that lasts longest.
     pass: Pass,
+    /// The credential that came last: it may outlive a revocation of the other one.
+    newest: Pass,
     next_ping: Instant,
 }
 
@@ -63,24 +68,42 @@ impl<G: Gate> Live<'_, G> {
         }
     }
 
+    /// Looks whether a credential of this connection still holds.
+    fn recheck(&mut self) -> Result<(), Cause> {
+        let gate = &self.connection.gate;
+        if gate.holds(&self.pass).is_err() {
+            gate.holds(&self.newest).map_err(|error| Cause::Credential(error.text))?;
+            self.pass = self.newest.clone();
+        }
+        Ok(())
+    }
+
     /// Writes what waits. False when nothing did.
     async fn write<T: Transport>(&mut self, socket: &mut Socket<T>) -> Result<bool, Cause> {
+        if self.line.mailbox().take_doubt() {
+            self.recheck()?;
+        }
         let items = self.line.mailbox().take(BATCH_FRAMES, BATCH_BYTES)?;
         if items.is_empty() {
             return Ok(false);
         }
-        let mut marks = 0;
+        let marks = items.iter().filter(|item| matches!(item, Item::Mark)).count();
         let frames = items.into_iter().filter_map(|item| match item {
             Item::Frame(frame) => Some(Outgoing::Text(frame)),
-            Item::Mark => {
-                marks += 1;
-                None
-            }
+            Item::Mark => None,
         });
-        tokio::select! {
-            written = socket.send(frames) => written?,
-            // What would have come next is dropped: no use in waiting for this any longer.
-            () = self.line.mailbox().overflowed() => return Err(Cause::TooSlow),
+        let mut sending = pin!(socket.send(frames));
+        loop {
+            tokio::select! {
+                written = &mut sending => break written?,
+                () = self.line.mailbox().disturbed() => {
+                    if !self.line.mailbox().take_doubt() {
+                        // What would have come next is dropped: no use in waiting for this any longer.
+                        return Err(Cause::TooSlow);
+                    }
+                    self.recheck()?;
+                }
+            }
         }
         for _ in 0..marks {
             self.line.drained();
@@ -115,8 +138,12 @@ impl<G: Gate> Live<'_, G> {
         let checking = self.connection.gate.check(token);
         match timeout(self.connection.timing.opening, checking).await {
             Ok(Ok(fresh)) if fresh.user == self.pass.user => {
-                self.pass.until = self.pass.until.max(fresh.until);
-                Ok(())
+                if fresh.until >= self.pass.until {
+                    self.pass = fresh.clone();
+                }
+                self.newest = fresh;
+                // It may have been revoked while it was checked.
+                self.recheck()
             }
             Ok(Ok(_)) => Err(Cause::Credential("the fresh credential is another user's".into())),
             Ok(Err(error)) if error.reason != Reason::Unavailable => {

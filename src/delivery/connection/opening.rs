@@ -31,6 +31,8 @@ pub(super) async fn open<G: Gate, S: Source, T: Transport>(
     let proving = prove(&connection.gate, hello.token.as_deref(), pass);
     let pass = timeout(timing.opening, proving).await.map_err(|_| Cause::Unavailable)??;
     let line = connection.hub.register(pass.user.clone(), connection.sockets_per_user).await?;
+    // Whatever is revoked from here on, the hub tells.
+    connection.gate.holds(&pass).map_err(refused)?;
     let position = hello.cursor.map(Position::from);
     let planning = plan(&line, &source, &pass.user, position.as_ref());
     let plan = timeout(timing.opening, planning).await.map_err(|_| Cause::Unavailable)??;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::{FRAME_BYTES, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
+use super::{FRAME_BYTES, Gate as _, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
 use crate::delivery::testkit::{Node, eventually, user};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -43,8 +43,9 @@ async fn many_groups_come_in_several_frames() {
 #[tokio::test]
 async fn a_credential_in_the_header_is_enough() {
     let node = Node::start();
-    let until = chrono::Utc::now() + chrono::Duration::hours(1);
-    let pass = Pass { user: user("alice"), until };
+    let issued_at = chrono::Utc::now();
+    let until = issued_at + chrono::Duration::hours(1);
+    let pass = Pass { user: user("alice"), issued_at, until };
     let mut alice = node.dial(10, Some(pass.clone()));
     alice.say(json!({"type": "hello"}));
     assert_eq!(alice.hear().await["userID"], "alice");
@@ -323,4 +324,65 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
     alice.fail(Lost::Broken);
     timeout(SOON, alice.served).await.expect("it ends").expect("in peace");
     eventually(|| node.metrics.streams.get() == 0 && node.metrics.sockets.get() == 0).await;
+}
+
+#[tokio::test]
+async fn a_socket_whose_credential_is_revoked_ends_and_nobody_elses() {
+    let node = Node::start();
+    let alices = [node.client("alice").await, node.client("alice").await];
+    let mut bob = node.client("bob").await;
+    node.gate.revoke("alice");
+    node.hub.doubt(vec![user("alice"), user("bob"), user("nobody")]);
+    for alice in alices {
+        let (code, bye) = alice.bye().await;
+        assert_eq!((code, &bye["why"]), (4001, &json!("it was revoked")));
+    }
+    bob.hears_nothing().await;
+    node.client("alice").await.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_newer_credential_outlives_the_end_of_an_older_one_and_lasts_as_long_as_itself() {
+    let node = Node::start();
+    let mut alice = node.client("alice").await;
+    node.gate.revoke("alice");
+    sleep(Duration::from_millis(5)).await;
+    alice.say(json!({"type": "auth", "token": "alice/400"}));
+    alice.hears_nothing().await;
+    node.hub.doubt(vec![user("alice")]);
+    alice.hears_nothing().await;
+    let (code, bye) = timeout(SOON, alice.bye()).await.expect("it ends");
+    assert_eq!((code, &bye["why"]), (4001, &json!("the credential has ended")));
+}
+
+#[tokio::test]
+async fn a_credential_that_is_revoked_while_the_socket_opens_does_not_open_it() {
+    let node = Node::start();
+    let pass = node.gate.check("alice").await.expect("a pass");
+    node.gate.revoke("alice");
+    let late = node.dial(10, Some(pass));
+    late.say(json!({"type": "hello"}));
+    assert_eq!(late.bye().await.0, 4001);
+}
+
+/// Frames that are on their way to a client that does not read do not put the end off.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_in_no_longer_than_others() {
+    let mut node = Node::start();
+    node.timing.write = Duration::from_hours(1);
+    node.commit(node.database.invite("g1", &["alice"]));
+    let mut stuck = node.dial(4, None);
+    stuck.say(json!({"type": "hello", "token": "alice"}));
+    assert_eq!(stuck.hear().await["type"], "welcome");
+    for number in 0..100 {
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+    }
+    sleep(Duration::from_millis(50)).await;
+    // What it has shown still counts: nothing is lost.
+    node.hub.doubt(vec![user("alice")]);
+    sleep(Duration::from_millis(50)).await;
+    node.gate.revoke("alice");
+    node.hub.doubt(vec![user("alice")]);
+    let served = timeout(SOON, &mut stuck.served).await;
+    served.expect("it ends although nobody reads").expect("in peace");
 }

@@ -273,7 +273,7 @@ fn nothing_is_kept_for_streams_without_anybody() {
     assert_eq!(router.streams(), 1);
     router.open(BOB, &[]);
     assert_eq!(router.streams(), 0);
-    assert_eq!(router.connections_of(&user("bob")), 1);
+    assert_eq!(router.of(&user("bob")).len(), 1);
 }
 
 #[test]

@@ -13,11 +13,11 @@ use crate::model::{
 };
 
 /// Most items of a page.
-const PAGE_MOST: i64 = 1_000;
+pub(super) const PAGE_MOST: i64 = 1_000;
 /// Items of a page when nobody says how many.
-const PAGE_USUAL: i64 = 100;
+pub(super) const PAGE_USUAL: i64 = 100;
 /// Longest idempotency key.
-const KEY_BYTES: usize = 255;
+pub(super) const KEY_BYTES: usize = 255;
 
 /// The bearer token of a request.
 ///

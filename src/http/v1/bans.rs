@@ -3,11 +3,13 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, Query};
 use super::body::Raw;
 use super::groups::{standing, view};
 use super::members::{message, seconds};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, ok, page, time};
 use crate::http::App;
 use crate::model::{
@@ -16,7 +18,8 @@ use crate::model::{
 use crate::rules::matrix::Action;
 use crate::store::bans::BanView;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Ban)]
 #[serde(deny_unknown_fields)]
 struct Put {
     seconds: Option<i64>,
@@ -38,7 +41,19 @@ fn shown(ban: &BanView) -> Value {
     })
 }
 
-/// `GET /v1/groups/{groupID}/bans`
+/// Who is kept out of a group.
+///
+/// For those who may ban. Bans that have ended are not listed.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/bans", tag = "Members",
+    params(("limit" = Option<i64>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, description = "A page of bans.", body = shapes::BanPage,
+        example = json!({ "banList": [{
+            "userID": "mallory", "banUntil": null, "reason": "spam",
+            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:00.000Z"
+        }] }))),
+    extensions(("x-refuses" = json!(refuses![NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly])))
+)]
 pub async fn list_bans(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["limit", "next"], &[])?;
     let group = id.group()?;
@@ -51,7 +66,20 @@ pub async fn list_bans(State(app): State<App>, asked: Asked, id: InPath, query: 
     Ok(ok(page("banList", bans.iter().map(shown).collect(), next)))
 }
 
-/// `GET /v1/groups/{groupID}/bans/{userID}`
+/// One person's ban.
+///
+/// For those who may ban.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    responses((status = 200, description = "The ban.", body = shapes::BanLine,
+        example = json!({
+            "userID": "bob", "banUntil": "2026-01-01T13:00:00.000Z", "reason": "spam",
+            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:00.000Z"
+        }))),
+    extensions(("x-refuses" = json!(refuses![
+        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, BanNotFound,
+    ])))
+)]
 pub async fn get_ban(
     State(app): State<App>,
     asked: Asked,
@@ -67,7 +95,18 @@ pub async fn get_ban(
     }
 }
 
-/// `PUT /v1/groups/{groupID}/bans/{userID}`
+/// Keep somebody out.
+///
+/// A member is removed with it; a stranger can be kept out, too. Until the ban ends, the person cannot be invited,
+/// apply or enter. Without `seconds` it holds until it is lifted.
+#[utoipa::path(
+    put, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    request_body(content = Put, example = json!({ "seconds": 3600, "reason": "spam" })),
+    responses((status = 200, description = "Banned.")),
+    extensions(("x-refuses" = json!(refuses![
+        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, IsOwner,
+    ])))
+)]
 pub async fn put_ban(
     State(app): State<App>,
     asked: Asked,
@@ -87,7 +126,14 @@ pub async fn put_ban(
     of_one(&asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
-/// `DELETE /v1/groups/{groupID}/bans/{userID}`
+/// Lift a ban.
+#[utoipa::path(
+    delete, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    responses((status = 200, description = "Lifted.")),
+    extensions(("x-refuses" = json!(refuses![
+        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, BanNotFound,
+    ])))
+)]
 pub async fn delete_ban(
     State(app): State<App>,
     asked: Asked,

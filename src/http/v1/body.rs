@@ -1,5 +1,6 @@
 //! JSON bodies: read with bounds, then with types, and refused in words that name the field.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::problem::Problem;
 use crate::http::{App, BODY_BYTES};
@@ -92,6 +93,38 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// An object whose names are the caller's own. One that stands twice is refused as a field is.
+#[derive(Debug)]
+pub struct Pairs<T>(pub BTreeMap<String, T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Names<T> {
+            type Value = BTreeMap<String, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = BTreeMap::new();
+                while let Some((name, value)) = names.next_entry::<String, T>()? {
+                    if pairs.contains_key(&name) {
+                        let shown: String = name.chars().take(40).collect();
+                        return Err(A::Error::custom(format!("{shown:?} stands twice")));
+                    }
+                    pairs.insert(name, value);
+                }
+                Ok(pairs)
+            }
+        }
+
+        deserializer.deserialize_map(Names(PhantomData)).map(Self)
+    }
+}
+
 fn malformed(error: &serde_json::Error) -> Error {
     let text = format!("the body is not JSON: {}", without_place(&error.to_string()));
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -127,7 +160,9 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     if let Some(name) = quoted(message, "duplicate field `") {
         return Error::parameter(&within(name), "stands twice");
     }
-    let field = if path == "." { "the body" } else { &path };
+    // A name of the caller's own, in an object of such, can be as long as the body.
+    let field: String = path.chars().take(100).collect();
+    let field = if path == "." { "the body" } else { &field };
     let shown: String = message.chars().take(200).collect();
     Error::parameter(field, format!("is not as it should be: {shown}"))
 }

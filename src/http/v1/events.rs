@@ -35,7 +35,24 @@ const WRITE_BUFFER_MOST: usize = 1024 * 1024;
 /// much is told so instead of being cut off.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 
-/// `GET /v1/events`.
+/// Every event at once: a websocket.
+///
+/// JSON text frames with a `type`. The token comes in the `Authorization` header or in `hello`, never in the URL.
+///
+/// - The client says `{"type": "hello", "token"?, "cursor"?: {"epoch", "user", "groups": {"team": 7}}}` within five
+///   seconds; `auth` with a fresh `token` before the old one ends; `ping`.
+/// - The server says `welcome` with `userID`, `epoch`, `heartbeatMs`, `userSeq` and all `groups` of the user (more follow
+///   in `groups`), replays what the cursor missed, and says `ready`: live from here.
+/// - `event` frames look as in `GET /v1/groups/{groupID}/events`. Personal ones have `"stream": "user"` and `userSeq`
+///   instead of `seq`.
+/// - `reset` says what cannot be replayed: load it over REST and go on after its `seq`.
+/// - `bye` with `code` and `retryMs`, then the end: 1001 shutdown, 4001 credential, 4002 protocol, 4008 too slow, 4009
+///   silent, 4029 too many.
+#[utoipa::path(
+    get, path = "/events", tag = "Events",
+    security((), ("bearer" = [])),
+    responses((status = 101, description = "The websocket."))
+)]
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
@@ -87,7 +104,15 @@ struct Door(Arc<Authenticator>);
 impl Gate for Door {
     async fn check(&self, token: &str) -> Result<Pass, Error> {
         let credential = self.0.authenticate(token, Utc::now()).await?;
-        Ok(Pass { user: credential.caller.user, until: credential.expires_at })
+        Ok(Pass {
+            user: credential.caller.user,
+            issued_at: credential.issued_at,
+            until: credential.expires_at,
+        })
+    }
+
+    fn holds(&self, pass: &Pass) -> Result<(), Error> {
+        self.0.revocations().check(&pass.user, pass.issued_at)
     }
 }
 

@@ -3,9 +3,11 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
-use super::body::{Object, Raw, word};
+use super::body::{Object, Pairs, Raw, word};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, of_engine, ok, time};
 use crate::http::App;
 use crate::http::ids::new_group_id;
@@ -17,7 +19,8 @@ use crate::model::{
 use crate::rules::matrix::{Action, Standing};
 use crate::store::groups::GroupView;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = CreateGroup)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Create {
     #[serde(rename = "groupID")]
@@ -31,21 +34,25 @@ struct Create {
     join_option: Option<String>,
     invite_option: Option<String>,
     max_member_count: Option<i64>,
-    custom_fields: Option<FieldChanges>,
+    #[schema(value_type = Option<Object>)]
+    custom_fields: Option<Pairs<Option<String>>>,
+    #[schema(value_type = Option<Vec<FirstMember>>)]
     member_list: Option<Vec<Object<FirstMember>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FirstMember {
     #[serde(rename = "userID")]
     user: String,
     role: Option<String>,
     #[serde(rename = "customFields")]
-    custom_fields: Option<FieldChanges>,
+    #[schema(value_type = Option<Object>)]
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EditGroup)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Edit {
     group_name: Option<String>,
@@ -56,10 +63,28 @@ struct Edit {
     invite_option: Option<String>,
     max_member_count: Option<i64>,
     mute_all: Option<bool>,
-    custom_fields: Option<FieldChanges>,
+    #[schema(value_type = Option<Object>)]
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
-/// `POST /v1/groups`
+/// Make a group.
+///
+/// The caller owns it, unless an app administrator names an `owner`. Naming the first members is the creator's right
+/// in every type but AVChatRoom; limits and consent apply to them as to an invitation. SDK: `createGroup`.
+#[utoipa::path(
+    post, path = "/groups", tag = "Groups",
+    request_body(content = Create, example = json!({
+        "groupID": "team", "groupType": "Work", "groupName": "The team",
+        "memberList": [{ "userID": "dave" }]
+    })),
+    responses((status = 201, description = "Made.", body = shapes::CreatedGroup,
+        example = json!({ "groupID": "team", "memberList": [{ "memberID": "dave", "result": 1 }] }))),
+    extensions(("x-refuses" = json!(refuses![
+        MissingField, InvalidGroupId, InvalidUserId, TooManyInCall, MemberCapTooHigh,
+        AdministratorsOnly, NotAllowedForType, UnknownAccount, GroupIdTaken, GroupIdTakenByOwner,
+        GroupFull, GroupLimitReached,
+    ])))
+)]
 pub async fn create_group(State(app): State<App>, asked: Asked, query: Query, body: Raw) -> Answer {
     let dry_run = query.dry_run()?;
     let create = body.read::<Create>()?.into_command(&app, &asked.caller)?;
@@ -141,7 +166,7 @@ fn first_members(app: &App, list: Vec<Object<FirstMember>>) -> Result<Vec<NewMem
                 word(&field, text, &[Role::Member, Role::Admin], Role::word)?
             }
         };
-        let fields = named.custom_fields.unwrap_or_default();
+        let fields = named.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         let place = format!("memberList[{index}].customFields");
         fields::OF_MEMBER.check(&place, &fields)?;
         let (custom_fields, _) = fields::OF_MEMBER.merge(&place, &CustomFields::new(), &fields)?;
@@ -169,7 +194,7 @@ impl Edit {
         if let Some(face_url) = &self.face_url {
             text::check_line("faceUrl", face_url, text::FACE_URL_BYTES)?;
         }
-        let custom_fields = self.custom_fields.unwrap_or_default();
+        let custom_fields = self.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         fields::OF_GROUP.check("customFields", &custom_fields)?;
         let join_option = self.join_option.as_deref();
         let invite_option = self.invite_option.as_deref();
@@ -211,7 +236,21 @@ pub(super) fn standing(caller: &Caller, view: &GroupView) -> Standing {
     Standing { administrator: caller.administrator, role: view.role }
 }
 
-/// `GET /v1/groups/{groupID}`
+/// Read a group.
+///
+/// Members and app administrators see all of it; others name, type, face, introduction, member count and join
+/// option, and of a Work group nothing. SDK: `getGroupsInfo`.
+#[utoipa::path(
+    get, path = "/groups/{groupID}", tag = "Groups",
+    responses((status = 200, description = "The group.", body = shapes::Group,
+        example = json!({
+            "groupID": "team", "groupType": "Work", "groupName": "The team", "faceUrl": "",
+            "introduction": "", "memberCount": 3, "joinOption": "DisableApply", "owner": "alice",
+            "notification": "", "inviteOption": "FreeAccess", "maxMemberCount": 6000, "seq": 2,
+            "createTime": "2026-01-01T12:00:00.000Z", "role": "Owner"
+        }))),
+    extensions(("x-refuses" = json!(refuses![NotAMember])))
+)]
 pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     query.only(&[], &[])?;
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
@@ -251,7 +290,20 @@ fn whole(view: &GroupView) -> Value {
     data
 }
 
-/// `PATCH /v1/groups/{groupID}`
+/// Change a group.
+///
+/// What is absent stays. Name and texts: in a Work group any member, otherwise owner and admins. Options: owner and
+/// admins, in a Work group the owner. SDK: `setGroupInfo`.
+#[utoipa::path(
+    patch, path = "/groups/{groupID}", tag = "Groups",
+    request_body(content = Edit, example = json!({
+        "groupName": "Our team", "inviteOption": "NeedPermission"
+    })),
+    responses((status = 200, description = "Changed.")),
+    extensions(("x-refuses" = json!(refuses![
+        MemberCapTooHigh, NotAMember, RoleTooLow, NotAllowedForType,
+    ])))
+)]
 pub async fn edit_group(
     State(app): State<App>,
     asked: Asked,
@@ -265,7 +317,15 @@ pub async fn edit_group(
     of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
-/// `DELETE /v1/groups/{groupID}`
+/// End a group.
+///
+/// It is gone from every list at once, and its id is never free again. The owner's right, in a Work group only an
+/// app administrator's. SDK: `dismissGroup`.
+#[utoipa::path(
+    delete, path = "/groups/{groupID}", tag = "Groups",
+    responses((status = 200, description = "Ended.")),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, NotAMember, RoleTooLow])))
+)]
 pub async fn dismiss_group(
     State(app): State<App>,
     asked: Asked,

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::asked::{Asked, InPath, Query};
 use super::groups::{standing, view};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, ok};
 use crate::http::App;
 use crate::model::{Error, StreamKey};
@@ -20,7 +21,28 @@ struct Page<'a> {
     next: Option<String>,
 }
 
-/// `GET /v1/groups/{groupID}/events`: a member sees them from the one that made him a member.
+/// A group's events.
+///
+/// As the websocket sent them. A member sees them from the one that made him a member, an app administrator all.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/events", tag = "Events",
+    params(
+        ("after" = Option<i64>, Query), ("limit" = Option<i64>, Query),
+        ("next" = Option<String>, Query)
+    ),
+    responses((status = 200, description = "A page of events.", body = shapes::EventPage,
+        example = json!({ "eventList": [
+            { "type": "event", "event": "onGroupCreated", "groupID": "team", "seq": 1,
+              "time": "2026-01-01T12:00:00.000Z", "opUser": { "userID": "alice" },
+              "memberList": [{ "userID": "alice", "role": "Owner" },
+                             { "userID": "dave", "role": "Member" }],
+              "groupType": "Work", "groupName": "The team" },
+            { "type": "event", "event": "onMemberInvited", "groupID": "team", "seq": 2,
+              "time": "2026-01-01T12:00:01.000Z", "opUser": { "userID": "alice" },
+              "memberList": [{ "userID": "bob" }] }
+        ], "oldest": 1 }))),
+    extensions(("x-refuses" = json!(refuses![NotAMember])))
+)]
 pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["after", "limit", "next"], &[])?;
     let limit = query.limit()?;

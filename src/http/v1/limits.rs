@@ -1,15 +1,42 @@
 //! The limits in force, and where each comes from.
 
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, Query};
+use super::openapi::shapes;
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
-use crate::model::{id, text};
+use crate::model::{attributes, fields, id, text};
+use crate::rules::TypeRules;
+use crate::rules::matrix::Action;
 
-/// `GET /v1/limits`
+/// The limits in force.
+///
+/// Each with where it comes from: a setting, or `fixed`.
+#[utoipa::path(
+    get, path = "/limits", tag = "Server",
+    responses((status = 200, description = "The limits.", body = shapes::Limits,
+        example = json!({
+            "groupsPerUser": { "limit": 1000, "source": "MUSTER_GROUPS_PER_USER (default)" },
+            "membersPerGroup": { "limit": 1_000_000, "source": "MUSTER_MEMBERS_PER_GROUP (default)" },
+            "inviteBatch": { "limit": 300, "source": "MUSTER_INVITE_BATCH (default)" },
+            "pendingPerGroup": { "limit": 1000, "source": "MUSTER_PENDING_PER_GROUP (default)" },
+            "pendingPerUser": { "limit": 50, "source": "MUSTER_PENDING_PER_USER (default)" },
+            "applicationSeconds": { "limit": 604_800, "source": "MUSTER_APPLICATION_DAYS" },
+            "userIDBytes": { "limit": 32, "source": "MUSTER_USER_ID_BYTES" },
+            "socketsPerUser": { "limit": 20, "source": "MUSTER_SOCKETS_PER_USER" },
+            "groupIDBytes": { "limit": 48, "source": "fixed" },
+            "groupNameBytes": { "limit": 100, "source": "fixed" },
+            "introductionBytes": { "limit": 400, "source": "fixed" },
+            "notificationBytes": { "limit": 400, "source": "fixed" },
+            "faceUrlBytes": { "limit": 500, "source": "fixed" },
+            "messageBytes": { "limit": 1000, "source": "fixed" },
+            "nickNameBytes": { "limit": 500, "source": "fixed" },
+            "bodyBytes": { "limit": 262_144, "source": "fixed" }
+        })))
+)]
 pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answer {
     query.only(&[], &[])?;
     let limits = &app.limits;
@@ -21,6 +48,7 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "inviteBatch": shown(&limits.invite_batch),
         "pendingPerGroup": shown(&limits.pending_per_group),
         "pendingPerUser": shown(&limits.pending_per_user),
+        "attributeChangesPerSecond": shown(&limits.attribute_changes),
         "applicationSeconds": {
             "limit": limits.application_life.as_secs(), "source": "MUSTER_APPLICATION_DAYS"
         },
@@ -31,8 +59,45 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "introductionBytes": fixed(text::INTRODUCTION_BYTES),
         "notificationBytes": fixed(text::NOTIFICATION_BYTES),
         "faceUrlBytes": fixed(text::FACE_URL_BYTES),
+        "nameCardBytes": fixed(text::NAME_CARD_BYTES),
+        "customFieldKeyBytes": fixed(fields::KEY_BYTES),
+        "customFieldsOfGroup": fixed(fields::OF_GROUP.keys),
+        "customFieldsOfMember": fixed(fields::OF_MEMBER.keys),
+        "customFieldValueBytesOfGroup": fixed(fields::OF_GROUP.value_bytes),
+        "customFieldValueBytesOfMember": fixed(fields::OF_MEMBER.value_bytes),
         "messageBytes": fixed(text::MESSAGE_BYTES),
         "nickNameBytes": fixed(text::NICK_NAME_BYTES),
+        "attributes": fixed(attributes::KEYS),
+        "attributeKeyBytes": fixed(attributes::KEY_BYTES),
+        "attributeValueBytes": fixed(attributes::VALUE_BYTES),
+        "attributesBytes": fixed(attributes::TOTAL_BYTES),
         "bodyBytes": fixed(BODY_BYTES),
+        "groupTypes": app.types.all().iter().map(of_type).collect::<Map<String, Value>>(),
     })))
+}
+
+/// What holds in groups of a type.
+fn of_type(rules: &TypeRules) -> (String, Value) {
+    let traits = rules.traits;
+    let permissions: Map<String, Value> = Action::ALL
+        .iter()
+        .map(|action| (action.word().to_owned(), json!(rules.who(*action).word())))
+        .collect();
+    let shown = json!({
+        "basedOn": rules.own.then(|| rules.base.word()),
+        "joinOption": { "default": traits.join_default.word(), "fixed": !traits.join_changeable },
+        "inviteOption": {
+            "default": traits.invite_default.word(), "fixed": !traits.invite_changeable
+        },
+        "maxMemberCount": {
+            "default": traits.default_max_members, "highest": traits.highest_max_members
+        },
+        "countsTowardsGroupsPerUser": traits.counts_towards_limit,
+        "asksInvitees": traits.asks_invitees,
+        "hasAdmins": traits.has_admins,
+        "ownerMayQuit": traits.owner_may_quit,
+        "visibleToStrangers": traits.visible_to_strangers,
+        "permissions": permissions,
+    });
+    (rules.name.to_string(), shown)
 }

@@ -3,28 +3,30 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, Query};
-use super::body::{Raw, user_list, word};
+use super::body::{Pairs, Raw, user_list, word};
 use super::groups::{standing, view};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::command::MemberEdit;
-use crate::model::{Error, FieldChanges, Operation, Reason, Role, UserId, fields, text};
+use crate::model::{Error, Operation, Reason, Role, UserId, fields, text};
 use crate::rules::matrix::Action;
 use crate::store::members::{MemberFilter, MemberView};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Join {
     message: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Kick {
     user_list: Vec<String>,
@@ -39,7 +41,21 @@ pub(super) fn message(field: &str, text: Option<String>) -> Result<String, Error
     Ok(text)
 }
 
-/// `POST /v1/groups/{groupID}/join`
+/// Join a group.
+///
+/// As the group's `joinOption` says: at once, or as an application to owner and admins. Whoever is invited and has
+/// not answered yet enters with this, too. SDK: `joinGroup`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/join", tag = "Members",
+    params(("groupID" = String, Path, example = "club")),
+    request_body(content = Join, example = json!({ "message": "Bob from next door" })),
+    responses((status = 200, description = "A member now, or waiting.", body = shapes::Joining,
+        example = json!({ "status": "pending" }))),
+    extensions(("x-refuses" = json!(refuses![
+        NotAllowedForType, ApplyDisabled, Banned, NotAMember, RoleTooLow, InviteDisabled,
+        UnknownAccount, AccountDeleted, AlreadyMember, GroupFull, GroupLimitReached, TooManyPending,
+    ])))
+)]
 pub async fn join_group(
     State(app): State<App>,
     asked: Asked,
@@ -53,7 +69,15 @@ pub async fn join_group(
     of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
-/// `POST /v1/groups/{groupID}/quit`
+/// Leave a group.
+///
+/// The owner leaves only a Work group, which is then without. SDK: `quitGroup`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/quit", tag = "Members",
+    request_body(content = Nothing, example = json!({})),
+    responses((status = 200, description = "Left.")),
+    extensions(("x-refuses" = json!(refuses![NotAMember, OwnerMayNotQuit])))
+)]
 pub async fn quit_group(
     State(app): State<App>,
     asked: Asked,
@@ -67,7 +91,22 @@ pub async fn quit_group(
     of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
-/// `POST /v1/groups/{groupID}/kick`
+/// Remove people from a group.
+///
+/// Owner and admins, who remove only those below them; in a Work group the owner. With `banSeconds` the removed may
+/// not come back for so long. Results as of an invitation: `0` failed (`is_owner`, `role_too_low`), `1` removed,
+/// `2` not a member. SDK: `kickGroupMember`.
+#[utoipa::path(
+    post, path = "/groups/{groupID}/kick", tag = "Members",
+    request_body(content = Kick, example = json!({
+        "userList": ["dave"], "reason": "Changed teams", "banSeconds": 3600
+    })),
+    responses((status = 200, description = "What became of each.", body = Vec<shapes::MemberResult>,
+        example = json!([{ "memberID": "dave", "result": 1 }]))),
+    extensions(("x-refuses" = json!(refuses![
+        MissingField, InvalidUserId, TooManyInCall, NotAMember, RoleTooLow, NotAllowedForType,
+    ])))
+)]
 pub async fn kick_members(
     State(app): State<App>,
     asked: Asked,
@@ -98,7 +137,24 @@ pub(super) fn seconds(field: &str, seconds: i64, least: u32) -> Result<u32, Erro
     }
 }
 
-/// `GET /v1/groups/{groupID}/members`
+/// List members.
+///
+/// Sorted by id; all, those of one role, or given ones. For members and app administrators. SDK:
+/// `getGroupMemberList`, `getGroupMembersInfo`.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/members", tag = "Members",
+    params(
+        ("role" = Option<String>, Query), ("userID" = Option<Vec<String>>, Query),
+        ("limit" = Option<i64>, Query), ("next" = Option<String>, Query)
+    ),
+    responses((status = 200, description = "A page of members.", body = shapes::MemberPage,
+        example = json!({ "memberList": [
+            { "userID": "alice", "role": "Owner", "joinTime": "2026-01-01T12:00:00.000Z" },
+            { "userID": "bob", "role": "Member", "joinTime": "2026-01-01T12:00:01.000Z" },
+            { "userID": "dave", "role": "Member", "joinTime": "2026-01-01T12:00:00.000Z" }
+        ], "seq": 2 }))),
+    extensions(("x-refuses" = json!(refuses![InvalidUserId, NotAMember])))
+)]
 pub async fn list_members(
     State(app): State<App>,
     asked: Asked,
@@ -150,13 +206,15 @@ fn member(member: &MemberView) -> Value {
     line
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EditMember)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Edit {
     role: Option<String>,
     name_card: Option<String>,
     mute_seconds: Option<i64>,
-    custom_fields: Option<FieldChanges>,
+    #[schema(value_type = Option<Object>)]
+    custom_fields: Option<Pairs<Option<String>>>,
 }
 
 impl Edit {
@@ -164,7 +222,7 @@ impl Edit {
         if let Some(name_card) = &self.name_card {
             text::check_line("nameCard", name_card, text::NAME_CARD_BYTES)?;
         }
-        let custom_fields = self.custom_fields.unwrap_or_default();
+        let custom_fields = self.custom_fields.map(|Pairs(fields)| fields).unwrap_or_default();
         fields::OF_MEMBER.check("customFields", &custom_fields)?;
         let role = self.role.as_deref();
         Ok(MemberEdit {
@@ -176,7 +234,19 @@ impl Edit {
     }
 }
 
-/// `PATCH /v1/groups/{groupID}/members/{userID}`
+/// Change a member.
+///
+/// His role, name card, mute and fields of the app's own: all or nothing. The owner appoints admins; everybody
+/// changes his own name card and fields, owner and admins those of people below them. `muteSeconds` 0 lifts a mute,
+/// 4294967295 never ends. SDK: `setGroupMemberRole`, `setGroupMemberInfo`, `muteGroupMember`.
+#[utoipa::path(
+    patch, path = "/groups/{groupID}/members/{userID}", tag = "Members",
+    request_body(content = Edit, example = json!({ "nameCard": "Bob (ops)", "customFields": { "desk": "4a" } })),
+    responses((status = 200, description = "Changed.")),
+    extensions(("x-refuses" = json!(refuses![
+        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, IsOwner, MemberNotFound,
+    ])))
+)]
 pub async fn edit_member(
     State(app): State<App>,
     asked: Asked,
@@ -191,14 +261,24 @@ pub async fn edit_member(
     of_engine(asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOwner {
     #[serde(rename = "userID")]
     user: String,
 }
 
-/// `PUT /v1/groups/{groupID}/owner`
+/// Hand a group over.
+///
+/// The new owner must be a member; the one before stays as an ordinary member. SDK: `transferGroupOwner`.
+#[utoipa::path(
+    put, path = "/groups/{groupID}/owner", tag = "Groups",
+    request_body(content = NewOwner, example = json!({ "userID": "bob" })),
+    responses((status = 200, description = "Handed over.")),
+    extensions(("x-refuses" = json!(refuses![
+        MissingField, NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly,
+    ])))
+)]
 pub async fn transfer_group(
     State(app): State<App>,
     asked: Asked,

@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod asked;
+pub mod attributes;
 pub mod bans;
 pub mod body;
 pub mod events;
@@ -10,44 +11,55 @@ pub mod groups;
 pub mod history;
 pub mod invite;
 pub mod limits;
+pub mod lists;
 pub mod members;
+pub mod openapi;
 pub mod permissions;
 pub mod problem;
 pub mod reply;
 pub mod users;
 
 use axum::Router;
-use axum::routing::{get, patch, post, put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::App;
 
 /// All routes below `/v1`.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/groups", post(groups::create_group))
-        .route(
-            "/groups/{groupID}",
-            get(groups::get_group).patch(groups::edit_group).delete(groups::dismiss_group),
-        )
-        .route("/groups/{groupID}/invite", post(invite::invite_user_to_group))
-        .route("/groups/{groupID}/join", post(members::join_group))
-        .route("/groups/{groupID}/quit", post(members::quit_group))
-        .route("/groups/{groupID}/kick", post(members::kick_members))
-        .route("/groups/{groupID}/members", get(members::list_members))
-        .route("/groups/{groupID}/members/{userID}", patch(members::edit_member))
-        .route("/groups/{groupID}/owner", put(members::transfer_group))
-        .route("/groups/{groupID}/bans", get(bans::list_bans))
-        .route(
-            "/groups/{groupID}/bans/{userID}",
-            get(bans::get_ban).put(bans::put_ban).delete(bans::delete_ban),
-        )
-        .route("/groups/{groupID}/permissions", get(permissions::get_permissions))
-        .route("/groups/{groupID}/events", get(history::list_events))
-        .route("/users/{userID}", get(users::get_user).put(users::put_user))
-        .route("/users/{userID}/groups", get(users::list_groups))
-        .route("/applications", get(applications::list_applications))
-        .route("/applications/{applicationID}/accept", post(applications::accept_application))
-        .route("/applications/{applicationID}/refuse", post(applications::refuse_application))
-        .route("/limits", get(limits::get_limits))
-        .route("/events", get(events::events))
+    routes().into()
+}
+
+/// All routes with their documentation. A handler enters here with what `#[utoipa::path]` says of it, so
+/// that no route is without; those of one path stand in one line.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(lists::list_groups, groups::create_group))
+        .routes(routes!(groups::get_group, groups::edit_group, groups::dismiss_group))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::edit_member))
+        .routes(routes!(members::transfer_group))
+        .routes(routes!(bans::list_bans))
+        .routes(routes!(bans::get_ban, bans::put_ban, bans::delete_ban))
+        .routes(routes!(permissions::get_permissions))
+        .routes(routes!(
+            attributes::get_attributes,
+            attributes::replace_attributes,
+            attributes::merge_attributes,
+            attributes::clear_attributes
+        ))
+        .routes(routes!(invite::invite_user_to_group))
+        .routes(routes!(members::join_group))
+        .routes(routes!(members::quit_group))
+        .routes(routes!(members::kick_members))
+        .routes(routes!(applications::list_applications))
+        .routes(routes!(applications::accept_application))
+        .routes(routes!(applications::refuse_application))
+        .routes(routes!(users::get_user, users::put_user, users::delete_user))
+        .routes(routes!(users::revoke_credentials))
+        .routes(routes!(users::list_groups))
+        .routes(routes!(history::list_events))
+        .routes(routes!(events::events))
+        .routes(routes!(limits::get_limits))
+        .routes(routes!(openapi::openapi))
 }

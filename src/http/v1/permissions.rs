@@ -5,14 +5,35 @@ use serde_json::{Map, Value, json};
 
 use super::asked::{Asked, InPath, Query};
 use super::groups::view;
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, ok};
 use crate::http::App;
 use crate::model::{Error, Reason, UserId};
 use crate::rules::matrix::{Action, Standing};
 use crate::rules::permissions::{Agreement, Permission, explain, read_of_others};
 
-/// `GET /v1/groups/{groupID}/permissions`: one's own, or as owner, admin or app administrator those of
-/// somebody else.
+/// What somebody may do, and why not.
+///
+/// One's own permissions, or as owner, admin or app administrator those of somebody else (`userID`). The answers are
+/// those of the rules that decide the calls themselves.
+#[utoipa::path(
+    get, path = "/groups/{groupID}/permissions", tag = "Groups",
+    params(("userID" = Option<String>, Query)),
+    responses((status = 200, description = "The permissions.", body = shapes::Permissions,
+        example = json!({
+            "groupID": "team", "groupType": "Work", "userID": "alice", "role": "Owner",
+            "administrator": false,
+            "permissions": {
+                "invite": { "allowed": true, "who": "members" },
+                "mute": {
+                    "allowed": false, "who": "nobody", "reason": "not_allowed_for_type",
+                    "desc": "a group of type Work does not support this",
+                    "source": "mute in groups of type Work"
+                }
+            }
+        }))),
+    extensions(("x-refuses" = json!(refuses![NotAMember, RoleTooLow])))
+)]
 pub async fn get_permissions(
     State(app): State<App>,
     asked: Asked,

@@ -19,6 +19,8 @@ pub fn status_and_code(reason: Reason) -> (StatusCode, u32) {
         Reason::InvalidGroupId => (S::BAD_REQUEST, 10015),
         Reason::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, 10004),
         Reason::TooManyInCall => (S::BAD_REQUEST, 10005),
+        Reason::AttributeKeyInvalid => (S::BAD_REQUEST, 10045),
+        Reason::AttributeValueTooLong => (S::BAD_REQUEST, 10046),
         Reason::MemberCapTooHigh => (S::BAD_REQUEST, 10038),
         Reason::UnknownRoute => (S::NOT_FOUND, 10003),
         Reason::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, 10003),
@@ -47,6 +49,7 @@ pub fn status_and_code(reason: Reason) -> (StatusCode, u32) {
         Reason::ApplicationNotFound | Reason::MemberNotFound | Reason::BanNotFound => {
             (S::NOT_FOUND, 10004)
         }
+        Reason::AttributeNotFound => (S::NOT_FOUND, 10050),
         Reason::AlreadyHandled => (S::CONFLICT, 10024),
         Reason::AlreadyMember => (S::CONFLICT, 10013),
         Reason::GroupIdTaken => (S::CONFLICT, 10021),
@@ -54,6 +57,9 @@ pub fn status_and_code(reason: Reason) -> (StatusCode, u32) {
         Reason::GroupFull => (S::CONFLICT, 10014),
         Reason::GroupLimitReached => (S::CONFLICT, 10037),
         Reason::TooManyPending => (S::CONFLICT, 10006),
+        Reason::TooManyAttributes => (S::CONFLICT, 10047),
+        Reason::AttributesTooLarge => (S::CONFLICT, 10048),
+        Reason::AttributesTooOften => (S::TOO_MANY_REQUESTS, 10049),
         Reason::RateLimited => (S::TOO_MANY_REQUESTS, 10006),
         Reason::Busy | Reason::Unavailable | Reason::OutcomeUnknown => {
             (S::SERVICE_UNAVAILABLE, 10002)

@@ -3,9 +3,11 @@
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::{Raw, word};
+use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page, time};
 use crate::http::App;
 use crate::model::command::UserEdit;
@@ -13,13 +15,15 @@ use crate::model::limits::Accounts;
 use crate::model::{Error, GroupId, GroupType, InviteConsent, Operation, Reason, text};
 use crate::store::users::Account;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EditUser)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[expect(clippy::option_option, reason = "absent, null and a number are three things")]
 struct Put {
     nick_name: Option<String>,
     face_url: Option<String>,
     invite_consent: Option<String>,
+    #[schema(value_type = Option<i64>)]
     #[serde(default, deserialize_with = "present")]
     group_limit: Option<Option<i64>>,
 }
@@ -61,7 +65,19 @@ impl Put {
     }
 }
 
-/// `GET /v1/users/{userID}`
+/// Read a user.
+///
+/// Everybody sees name and face, the user himself and app administrators the rest.
+#[utoipa::path(
+    get, path = "/users/{userID}", tag = "Users",
+    responses((status = 200, description = "The user.", body = shapes::User,
+        example = json!({
+            "userID": "bob", "nickName": "Bob", "faceUrl": "", "inviteConsent": "ask",
+            "groupLimit": null, "effectiveGroupLimit": 1000, "groupCount": 1,
+            "createTime": "2026-01-01T12:00:01.000Z"
+        }))),
+    extensions(("x-refuses" = json!(refuses![UserNotFound])))
+)]
 pub async fn get_user(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     query.only(&[], &[])?;
     let user = asked.user(&app, &id.0)?;
@@ -88,7 +104,16 @@ pub async fn get_user(State(app): State<App>, asked: Asked, id: InPath, query: Q
     Ok(ok(data))
 }
 
-/// `PUT /v1/users/{userID}`
+/// Change a user.
+///
+/// What is absent stays. A user changes himself, an app administrator anybody and `groupLimit`; whoever has no
+/// account gets one.
+#[utoipa::path(
+    put, path = "/users/{userID}", tag = "Users",
+    request_body(content = Put, example = json!({ "nickName": "Bob", "inviteConsent": "ask" })),
+    responses((status = 200, description = "Changed.")),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount, AccountDeleted])))
+)]
 pub async fn put_user(
     State(app): State<App>,
     asked: Asked,
@@ -103,7 +128,58 @@ pub async fn put_user(
     of_engine(app.engine.submit(asked.command(operation, &body.0)).await?)
 }
 
-/// `GET /v1/users/{userID}/groups`
+/// Delete an account.
+///
+/// For app administrators. Its credentials are worth nothing from now on and its sockets close; then its memberships and
+/// open applications end, group by group, by themselves. A group that it owned stays, without an owner. The id is
+/// free again when this is finished.
+#[utoipa::path(
+    delete, path = "/users/{userID}", tag = "Users",
+    responses((status = 200, description = "It is being deleted.", body = shapes::Deleting,
+        example = json!({ "status": "deleting" }))),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount])))
+)]
+pub async fn delete_user(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    app.engine.submit(asked.command(Operation::DeleteUser { user }, &[])).await?;
+    Ok(ok(json!({ "status": "deleting" })))
+}
+
+/// Revoke a user's credentials.
+///
+/// For app administrators. All that were made until now are refused from now on, and the sockets that were opened with
+/// one close; who has a newer one may come again.
+#[utoipa::path(
+    delete, path = "/users/{userID}/credentials", tag = "Users",
+    responses((status = 200, description = "Revoked.")),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount, AccountDeleted])))
+)]
+pub async fn revoke_credentials(
+    State(app): State<App>,
+    asked: Asked,
+    id: InPath,
+    query: Query,
+) -> Answer {
+    query.only(&[], &[])?;
+    let user = asked.user(&app, &id.0)?;
+    let operation = Operation::RevokeCredentials { user };
+    of_engine(app.engine.submit(asked.command(operation, &[])).await?)
+}
+
+/// List the groups of a user.
+///
+/// For himself and app administrators, of all types. SDK: `getJoinedGroupList`.
+#[utoipa::path(
+    get, path = "/users/{userID}/groups", tag = "Users",
+    params(("limit" = Option<i64>, Query), ("next" = Option<String>, Query)),
+    responses((status = 200, description = "A page of groups.", body = shapes::JoinedGroupPage,
+        example = json!({ "groupList": [{
+            "groupID": "team", "groupType": "Work", "groupName": "The team", "role": "Member",
+            "seq": 2
+        }], "total": 1 }))),
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, InvalidGroupId])))
+)]
 pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["limit", "next"], &[])?;
     let user = asked.user(&app, &id.0)?;

@@ -1,8 +1,9 @@
-//! Accounts, in `im_open_login_svc`: `account_import`, `multiaccount_import`, `account_check`
-//! (`tencent-im.md` section 3).
+//! Accounts, in `im_open_login_svc`: `account_import`, `multiaccount_import`, `account_check`,
+//! `account_delete`, `kick` (`tencent-im.md` section 3).
 
 use std::collections::HashSet;
 
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::body::{Bound, Fields, Name, at_most, first_places};
@@ -16,6 +17,7 @@ const USER_ID: Name = &["UserID", "Identifier"];
 const ACCOUNTS: Name = &["Accounts"];
 const ACCOUNT_LIST: Name = &["AccountList"];
 const CHECK_ITEM: Name = &["CheckItem"];
+const DELETE_ITEM: Name = &["DeleteItem"];
 
 /// Most accounts of one call.
 const ACCOUNTS_IN_CALL: usize = 100;
@@ -111,16 +113,7 @@ fn read_many(fields: &Fields<'_>, user_bytes: usize) -> Result<Many, Refusal> {
 /// `account_check`: which of these are accounts.
 pub(super) async fn check(call: Call) -> Result<Answer, Refusal> {
     let fields = call.fields();
-    let items = fields.require(CHECK_ITEM, fields.objects(CHECK_ITEM)?)?;
-    if items.is_empty() {
-        return Err(fields.names_nobody(CHECK_ITEM).into());
-    }
-    at_most("CheckItem", items.len(), ACCOUNTS_IN_CALL, Reason::TooManyInCall)?;
-    let mut named = Vec::with_capacity(items.len());
-    for item in &items {
-        named.push(item.require(USER_ID, item.any_string(USER_ID)?)?);
-    }
-    let named = first_places(named, |id| *id);
+    let named = read_items(&fields, CHECK_ITEM)?;
     let parsed: Vec<Result<UserId, Error>> =
         named.iter().map(|id| UserId::parse(id, call.user_bytes(), "UserID")).collect();
     let possible: Vec<UserId> = parsed.iter().filter_map(|one| one.clone().ok()).collect();
@@ -137,6 +130,51 @@ pub(super) async fn check(call: Call) -> Result<Answer, Refusal> {
     let mut answer = Map::new();
     answer.insert("ResultItem".to_owned(), named.iter().zip(&parsed).map(line).collect());
     Ok(answer)
+}
+
+/// The ids that a list of items names, possible or not, each at its first place.
+fn read_items<'a>(fields: &Fields<'a>, list: Name) -> Result<Vec<&'a str>, Refusal> {
+    let items = fields.require(list, fields.objects(list)?)?;
+    if items.is_empty() {
+        return Err(fields.names_nobody(list).into());
+    }
+    let label = list.first().copied().unwrap_or_default();
+    at_most(label, items.len(), ACCOUNTS_IN_CALL, Reason::TooManyInCall)?;
+    let mut named = Vec::with_capacity(items.len());
+    for item in &items {
+        named.push(item.require(USER_ID, item.any_string(USER_ID)?)?);
+    }
+    Ok(first_places(named, |id| *id))
+}
+
+/// `account_delete`: marks accounts as deleted; what they are in ends afterwards, by itself.
+pub(super) async fn delete(call: Call) -> Result<Answer, Refusal> {
+    let fields = call.fields();
+    let named = read_items(&fields, DELETE_ITEM)?;
+    let delete = async |id: &str| -> Result<(), Refusal> {
+        let user = UserId::parse(id, call.user_bytes(), "UserID")?;
+        call.submit(Operation::DeleteUser { user }).await.map(drop)
+    };
+    let results = join_all(named.iter().map(|id| delete(id))).await;
+    let line = |(id, result): (&&str, Result<(), Refusal>)| -> Value {
+        let (code, text) = match result {
+            Ok(()) => (0, String::new()),
+            Err(refusal) => {
+                (refusal.code(Family::Accounts, call.row.unsupported), refusal.text().to_owned())
+            }
+        };
+        json!({"UserID": id, "ResultCode": code, "ResultInfo": text})
+    };
+    let mut answer = Map::new();
+    answer.insert("ResultItem".to_owned(), named.iter().zip(results).map(line).collect());
+    Ok(answer)
+}
+
+/// `kick`: makes worthless what was signed for an account by now.
+pub(super) async fn kick(call: Call) -> Result<Answer, Refusal> {
+    let user = call.fields().user(USER_ID, call.user_bytes())?;
+    call.submit(Operation::RevokeCredentials { user }).await?;
+    Ok(Map::new())
 }
 
 #[cfg(test)]

@@ -3,19 +3,21 @@
 //!
 //! The cast: `gate` checks what every call has to pass, in the documented order; `table` lists the
 //! commands; `body` reads fields, `words` knows Tencent's spellings, `views` what replies show of groups and
-//! members, `reply` the envelope and the codes; `groups`, `members`, `joined` and `accounts` hold one
-//! handler for each command.
+//! members, `reply` the envelope and the codes; `groups`, `members`, `joined`, `lists`, `attributes` and
+//! `accounts` hold one handler for each command.
 //!
 //! What holds: every call is answered with HTTP status 200, and `ErrorCode` tells. Only app
 //! administrators get past the gate, and the engine treats them as it does on the native face: no
 //! approval, no consent, but every ban and limit. The face decides no permission of its own.
 
 mod accounts;
+mod attributes;
 mod body;
 mod call;
 mod gate;
 mod groups;
 mod joined;
+mod lists;
 mod members;
 mod reply;
 mod table;

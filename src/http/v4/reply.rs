@@ -129,6 +129,12 @@ pub(super) fn code(reason: Reason, family: Family) -> u32 {
         Reason::GroupFull => same(10_014),
         Reason::GroupLimitReached => same(10_037),
         Reason::MemberCapTooHigh => same(10_038),
+        Reason::AttributeKeyInvalid => same(10_045),
+        Reason::AttributeValueTooLong => same(10_046),
+        Reason::TooManyAttributes => same(10_047),
+        Reason::AttributesTooLarge => same(10_048),
+        Reason::AttributesTooOften => same(10_049),
+        Reason::AttributeNotFound => same(10_050),
         Reason::RateLimited | Reason::TooManyPending => same(10_006),
         Reason::Busy | Reason::Unavailable | Reason::OutcomeUnknown | Reason::Internal => {
             (10_002, 70_500)

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::call::Call;
 use super::reply::{Answer, NO_PERMISSION, PARAMETER_WRONG, Refusal};
-use super::{accounts, groups, joined, members};
+use super::{accounts, attributes, groups, joined, lists, members};
 use crate::model::GroupType;
 
 /// Which numbers a service refuses with.
@@ -22,7 +22,7 @@ pub(super) enum Family {
 /// cannot be served (60009); one with a command that is not in the table is unknown (10003).
 pub(super) const SERVICES: &[(&str, Family)] = &[
     (GROUP, Family::Groups),
-    ("group_open_attr_http_svc", Family::Groups),
+    (ATTRIBUTES, Family::Groups),
     ("group_open_avchatroom_http_svc", Family::Groups),
     ("group_open_http_noauth_svc", Family::Groups),
     ("million_group_open_http_svc", Family::Groups),
@@ -32,6 +32,7 @@ pub(super) const SERVICES: &[(&str, Family)] = &[
 ];
 
 const GROUP: &str = "group_open_http_svc";
+const ATTRIBUTES: &str = "group_open_attr_http_svc";
 const LOGIN: &str = "im_open_login_svc";
 
 /// What a command does with a call.
@@ -56,6 +57,10 @@ const PUCAM: &[GroupType] = GroupType::ALL;
 const PUCM: &[GroupType] =
     &[GroupType::Work, GroupType::Public, GroupType::Meeting, GroupType::Community];
 
+/// Every type but Community.
+const PUCA: &[GroupType] =
+    &[GroupType::Work, GroupType::Public, GroupType::Meeting, GroupType::AVChatRoom];
+
 /// The table.
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
@@ -67,9 +72,17 @@ pub(super) const COMMANDS: &[Row] = &[
     Row { service: GROUP, name: "get_group_member_info", types: PUCM,  unsupported: NO_PERMISSION,   handler: |call| Box::pin(members::list(call)) },
     Row { service: GROUP, name: "get_role_in_group",     types: PUCM,  unsupported: NO_PERMISSION,   handler: |call| Box::pin(members::roles(call)) },
     Row { service: GROUP, name: "get_joined_group_list", types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(joined::list(call)) },
+    Row { service: GROUP, name: "get_appid_group_list",  types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(lists::all(call)) },
+    Row { service: GROUP, name: "set_group_attr",        types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::set(call)) },
+    Row { service: GROUP, name: "modify_group_attr",     types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::modify(call)) },
+    Row { service: GROUP, name: "delete_group_attr",     types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::delete(call)) },
+    Row { service: GROUP, name: "clear_group_attr",      types: PUCA,  unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::clear(call)) },
+    Row { service: ATTRIBUTES, name: "get_group_attr",   types: PUCAM, unsupported: NO_PERMISSION,   handler: |call| Box::pin(attributes::get(call)) },
     Row { service: LOGIN, name: "account_import",        types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::import(call)) },
     Row { service: LOGIN, name: "multiaccount_import",   types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::import_many(call)) },
     Row { service: LOGIN, name: "account_check",         types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::check(call)) },
+    Row { service: LOGIN, name: "account_delete",        types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::delete(call)) },
+    Row { service: LOGIN, name: "kick",                  types: &[],   unsupported: NO_PERMISSION,   handler: |call| Box::pin(accounts::kick(call)) },
 ];
 
 /// What a path asks for.
@@ -141,8 +154,11 @@ mod tests {
     }
 
     #[test]
-    fn only_live_groups_are_ever_left_out() {
-        for row in COMMANDS.iter().filter(|row| row.service == GROUP) {
+    fn only_live_groups_are_ever_left_out_and_communities_where_attributes_are_cleared() {
+        let clearing = |row: &&Row| row.name == "clear_group_attr";
+        let cleared = COMMANDS.iter().find(clearing).expect("a row");
+        assert!(!cleared.types.contains(&GroupType::Community) && cleared.types.len() == 4);
+        for row in COMMANDS.iter().filter(|row| row.service == GROUP && !clearing(row)) {
             let missing: Vec<_> =
                 GroupType::ALL.iter().filter(|one| !row.types.contains(one)).collect();
             assert!(missing.is_empty() || missing == [&GroupType::AVChatRoom], "{}", row.name);

@@ -98,6 +98,7 @@ pub(super) fn in_wire_words(mut error: Error, people: &str) -> Error {
     let wire = match native.as_str() {
         "groupID" => "GroupId",
         "userList" | "memberList" => people,
+        "attributes" => "GroupAttr",
         "owner" => "Owner_Account",
         "maxMemberCount" => "MaxMemberCount",
         "joinOption" => "ApplyJoinOption",

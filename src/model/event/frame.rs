@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Ends, EventKind, GroupEvent, InfoChange, LogEntry, StreamKey, UserEvent};
 use crate::model::application::{Application, Ending};
+use crate::model::attributes::ChangedAttributes;
 use crate::model::{FieldChanges, GroupId, MemberChange, Moment, NewMember, Role, UserId};
 
 #[derive(Serialize)]
@@ -39,6 +40,8 @@ struct Frame<'a> {
     group_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change_infos: Option<&'a [InfoChange]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'a ChangedAttributes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +163,7 @@ impl Frame<'_> {
             group_type: None,
             group_name: None,
             change_infos: None,
+            attributes: None,
             reason: None,
             application: None,
             op_result: None,
@@ -188,6 +192,7 @@ impl GroupEvent {
             Self::Granted { .. } => EventKind::onGrantAdministrator,
             Self::Revoked { .. } => EventKind::onRevokeAdministrator,
             Self::InfoChanged { .. } => EventKind::onGroupInfoChanged,
+            Self::AttributesChanged { .. } => EventKind::onGroupAttributeChanged,
             Self::Dismissed { .. } => EventKind::onGroupDismissed,
         }
     }
@@ -215,58 +220,64 @@ impl GroupEvent {
         }
     }
 
+    /// Who did it.
+    fn op(&self) -> Option<&UserId> {
+        match self {
+            Self::Entered { op, .. } => op.as_ref(),
+            Self::Created { op, .. }
+            | Self::Invited { op, .. }
+            | Self::Left { op, .. }
+            | Self::Kicked { op, .. }
+            | Self::MembersChanged { op, .. }
+            | Self::Granted { op, .. }
+            | Self::Revoked { op, .. }
+            | Self::InfoChanged { op, .. }
+            | Self::AttributesChanged { op, .. }
+            | Self::Dismissed { op } => Some(op),
+        }
+    }
+
+    /// Writes what is its own into its frame.
+    fn tell<'a>(&'a self, frame: &mut Frame<'a>) {
+        match self {
+            Self::Created { group, profile, members, silent, .. } => {
+                frame.silent = *silent;
+                frame.group_type = Some(group.type_word());
+                frame.group_name = Some(&profile.name);
+                let line =
+                    |one: &'a NewMember| Named { role: Some(one.role.word()), ..named(&one.user) };
+                frame.member_list = Some(members.iter().map(line).collect());
+            }
+            Self::Invited { members, silent, .. } => {
+                frame.member_list = Some(all_new(members));
+                frame.silent = *silent;
+            }
+            Self::Entered { members, .. }
+            | Self::Granted { members, .. }
+            | Self::Revoked { members, .. } => frame.member_list = Some(all_named(members)),
+            Self::Left { member, .. } => frame.member = Some(named(member)),
+            Self::Kicked { members, reason, silent, .. } => {
+                frame.member_list = Some(all_named(members));
+                frame.reason = (!reason.is_empty()).then_some(reason);
+                frame.silent = *silent;
+            }
+            Self::MembersChanged { changes, .. } => {
+                frame.member_list = Some(changes.iter().map(changed).collect());
+            }
+            Self::InfoChanged { changes, .. } => frame.change_infos = Some(changes),
+            Self::AttributesChanged { changed, .. } => frame.attributes = Some(changed),
+            Self::Dismissed { .. } => {}
+        }
+    }
+
     /// The entry that this event becomes at its place in the group's log.
     #[must_use]
     pub fn entry(&self, group: &GroupId, seq: i64, at: Moment) -> LogEntry {
         let mut frame = Frame::blank(self.kind(), at);
         frame.group = Some(group);
         frame.seq = Some(seq);
-        match self {
-            Self::Created { op, group, profile, members, silent } => {
-                frame.op_user = Some(named(op));
-                frame.silent = *silent;
-                frame.group_type = Some(group.type_word());
-                frame.group_name = Some(&profile.name);
-                frame.member_list = Some(
-                    members
-                        .iter()
-                        .map(|one| Named { role: Some(one.role.word()), ..named(&one.user) })
-                        .collect(),
-                );
-            }
-            Self::Invited { op, members, silent } => {
-                frame.op_user = Some(named(op));
-                frame.member_list = Some(all_new(members));
-                frame.silent = *silent;
-            }
-            Self::Entered { op, members } => {
-                frame.op_user = op.as_ref().map(named);
-                frame.member_list = Some(all_named(members));
-            }
-            Self::Left { member, op } => {
-                frame.op_user = Some(named(op));
-                frame.member = Some(named(member));
-            }
-            Self::Kicked { op, members, reason, silent } => {
-                frame.op_user = Some(named(op));
-                frame.member_list = Some(all_named(members));
-                frame.reason = (!reason.is_empty()).then_some(reason);
-                frame.silent = *silent;
-            }
-            Self::MembersChanged { op, changes } => {
-                frame.op_user = Some(named(op));
-                frame.member_list = Some(changes.iter().map(changed).collect());
-            }
-            Self::Granted { op, members } | Self::Revoked { op, members } => {
-                frame.op_user = Some(named(op));
-                frame.member_list = Some(all_named(members));
-            }
-            Self::InfoChanged { op, changes, .. } => {
-                frame.op_user = Some(named(op));
-                frame.change_infos = Some(changes);
-            }
-            Self::Dismissed { op } => frame.op_user = Some(named(op)),
-        }
+        frame.op_user = self.op().map(named);
+        self.tell(&mut frame);
         LogEntry {
             stream: StreamKey::Group(group.clone()),
             seq,
@@ -406,6 +417,12 @@ mod tests {
                 members: vec![user("b"), user("c")],
                 reason: "spam".into(),
                 silent: false,
+            },
+            GroupEvent::AttributesChanged {
+                op: user("a"),
+                state: Box::default(),
+                changed: [("k".to_owned(), Some("v".to_owned())), ("member".to_owned(), None)]
+                    .into(),
             },
             GroupEvent::Dismissed { op: user("a") },
         ] {

@@ -7,6 +7,7 @@ use super::{NewReply, WriteError};
 use crate::model::{Application, Ban, GroupId, LogEntry, Moment, Profile, User, UserId};
 use crate::rules::Facts;
 use crate::store::fields;
+use crate::store::lists::folded;
 
 /// The texts of groups.
 pub(super) async fn write_profiles(
@@ -23,20 +24,24 @@ pub(super) async fn write_profiles(
         return Ok(());
     }
     let ids: Vec<&str> = rows.iter().map(|(id, _)| *id).collect();
+    let folded: Vec<String> = rows.iter().map(|(_, profile)| folded(&profile.name)).collect();
     let custom: Vec<Option<String>> =
         rows.iter().map(|(_, profile)| fields::written(&profile.custom_fields)).collect();
     let texts = |pick: fn(&Profile) -> &str| -> Vec<&str> {
         rows.iter().map(|(_, profile)| pick(profile)).collect()
     };
     sqlx::query!(
-        "insert into group_profiles (group_id, name, introduction, notification, face_url,
+        "insert into group_profiles (group_id, name, folded_name, introduction, notification, face_url,
                 custom_fields, changed_at)
-         select u.group_id, u.name, u.introduction, u.notification, u.face_url,
+         select u.group_id, u.name, u.folded_name, u.introduction, u.notification, u.face_url,
                 u.custom_fields::jsonb, $7::timestamptz
-           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-                as u(group_id, name, introduction, notification, face_url, custom_fields)
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                       $8::text[])
+                as u(group_id, name, introduction, notification, face_url, custom_fields,
+                     folded_name)
              on conflict (group_id) do update
-            set name = excluded.name, introduction = excluded.introduction,
+            set name = excluded.name, folded_name = excluded.folded_name,
+                introduction = excluded.introduction,
                 notification = excluded.notification, face_url = excluded.face_url,
                 custom_fields = excluded.custom_fields, changed_at = excluded.changed_at",
         &ids as &[&str],
@@ -46,6 +51,7 @@ pub(super) async fn write_profiles(
         &texts(|profile| &profile.face_url) as &[&str],
         &custom as &[Option<String>],
         facts.now,
+        &folded as &[String],
     )
     .execute(connection)
     .await?;
@@ -224,7 +230,10 @@ pub(super) async fn write_releases(
     facts: &Facts,
 ) -> Result<(), WriteError> {
     let changes = &facts.changes;
-    if changes.releases.is_empty() && changes.released.is_empty() {
+    if changes.releases.is_empty()
+        && changes.released_up_to.is_empty()
+        && changes.released.is_empty()
+    {
         return Ok(());
     }
     let begun: Vec<&str> = changes.releases.iter().map(GroupId::as_str).collect();
@@ -234,6 +243,17 @@ pub(super) async fn write_releases(
          select u.group_id, $2 from unnest($1::text[]) as u(group_id) on conflict do nothing",
         &begun as &[&str],
         facts.now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    let (groups, places): (Vec<&str>, Vec<&str>) =
+        changes.released_up_to.iter().map(|(group, last)| (group.as_str(), last.as_str())).unzip();
+    sqlx::query!(
+        "update group_releases r set after_user = u.after_user
+           from unnest($1::text[], $2::text[]) as u(group_id, after_user)
+          where r.group_id = u.group_id",
+        &groups as &[&str],
+        &places as &[&str],
     )
     .execute(&mut *connection)
     .await?;

@@ -27,7 +27,7 @@ async fn a_member_and_an_administrator_see_the_whole_profile() {
             "introduction": "what it is\nabout", "notification": "tomorrow at nine",
             "faceUrl": "https://example.com/face.png", "maxMemberCount": 50, "owner": "alice",
             "joinOption": "NeedPermission", "inviteOption": "DisableInvite",
-            "memberCount": 3, "seq": 1
+            "memberCount": 3, "seq": 1, "muteAll": false, "customFields": {}
         });
         if let Some(role) = role {
             expected["role"] = json!(role);
@@ -56,9 +56,17 @@ async fn a_stranger_sees_what_helps_him_to_decide_whether_to_join() {
             assert_eq!(data[field], value, "{group_type} {field}");
         }
         assert!(data["joinOption"].is_string(), "{data}");
-        for hidden in
-            ["notification", "owner", "inviteOption", "maxMemberCount", "seq", "createTime", "role"]
-        {
+        for hidden in [
+            "notification",
+            "owner",
+            "inviteOption",
+            "maxMemberCount",
+            "muteAll",
+            "customFields",
+            "seq",
+            "createTime",
+            "role",
+        ] {
             assert!(data.get(hidden).is_none(), "{group_type} shows {hidden}: {data}");
         }
     }

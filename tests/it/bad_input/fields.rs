@@ -25,6 +25,7 @@ fn bad_values(field: &Field) -> Vec<(Value, Refusal)> {
         Kind::UserId => bad.extend(bad_user_ids(name)),
         Kind::Users => bad.extend(bad_lists(name)),
         Kind::Members => bad.extend(bad_members(name)),
+        Kind::Attributes => bad.extend(bad_attributes(name)),
     }
     if field.required {
         bad.push((Value::Null, Refusal::invalid(name)));
@@ -33,13 +34,34 @@ fn bad_values(field: &Field) -> Vec<(Value, Refusal)> {
 }
 
 fn wrong_types(field: &Field) -> Vec<(Value, Refusal)> {
-    let mut values = vec![json!(true), json!(1.5), json!({}), json!({ "a": [] })];
+    let mut values = vec![json!(true), json!(1.5)];
+    if !matches!(field.kind, Kind::Attributes) {
+        values.extend([json!({}), json!({ "a": [] })]);
+    }
     match field.kind {
         Kind::Number { .. } => values.extend([json!("5"), json!(""), json!([]), json!([5])]),
         Kind::Users | Kind::Members => values.extend([json!("bob"), json!(5)]),
         _ => values.extend([json!(5), json!(-1), json!([]), json!(["x"])]),
     }
     values.into_iter().map(|value| (value, Refusal::invalid(field.name))).collect()
+}
+
+fn bad_attributes(name: &str) -> Vec<(Value, Refusal)> {
+    let below = |key: &str| format!("{name}.{key}");
+    let key =
+        |key: &str| Refusal::new(400, 10045, "attribute_key_invalid").field(&below(key)).limit(32);
+    let (long_key, longer_key) = ("k".repeat(33), "k".repeat(100_000));
+    let long = Refusal::new(400, 10046, "attribute_value_too_long").field(&below("a"));
+    vec![
+        (json!({ "": "" }), key("")),
+        (json!({ long_key.as_str(): "" }), key(&long_key)),
+        (json!({ longer_key.as_str(): "" }), key(&longer_key[..40])),
+        (json!({ "a": "v".repeat(4_001) }), long.limit(4_000)),
+        (json!({ "a": "\0" }), Refusal::invalid(&below("a"))),
+        (json!({ "a": [] }), Refusal::invalid(&below("a"))),
+        (json!({ "a": 5 }), Refusal::invalid(&below("a"))),
+        (json!({ "a": { "b": "c" } }), Refusal::invalid(&below("a"))),
+    ]
 }
 
 fn bad_texts(name: &str, bytes: usize, lines: bool, empty: bool) -> Vec<(Value, Refusal)> {

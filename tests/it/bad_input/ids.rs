@@ -117,8 +117,13 @@ const OF_GROUP: &[(&str, &str, &str)] = &[
     ("GET", "/events", ""),
 ];
 
-const OF_USER: &[(&str, &str, &str)] =
-    &[("GET", "", ""), ("PUT", "", r#"{"nickName":"x"}"#), ("GET", "/groups", "")];
+const OF_USER: &[(&str, &str, &str)] = &[
+    ("GET", "", ""),
+    ("PUT", "", r#"{"nickName":"x"}"#),
+    ("DELETE", "", ""),
+    ("GET", "/groups", ""),
+    ("DELETE", "/credentials", ""),
+];
 
 #[tokio::test]
 async fn an_impossible_id_in_a_path_is_refused_by_every_route() {

@@ -53,6 +53,10 @@ fn likely(kind: &Kind, dice: &mut StdRng) -> Value {
         Kind::GroupId => json!(format!("g{}", dice.random_range(0..20))),
         Kind::UserId => json!(users.choose(dice).expect("a user")),
         Kind::Users => (0..4).map(|_| json!(users.choose(dice).expect("a user"))).collect(),
+        Kind::Attributes => {
+            let names = ["colour", "a", "", "b"];
+            json!({ *names.choose(dice).expect("a name"): "v".repeat(dice.random_range(0..4_010)) })
+        }
         Kind::Members => {
             (0..3).map(|_| json!({ "userID": users.choose(dice).expect("a user") })).collect()
         }

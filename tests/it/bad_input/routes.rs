@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Users,
     /// A list of `{userID, role?}`.
     Members,
+    /// An object of texts, by names of the caller's own.
+    Attributes,
 }
 
 /// One field of a body.
@@ -125,6 +127,8 @@ pub(super) fn routes(application: &str) -> Vec<Route> {
     let new = json!({ "groupID": "new", "groupType": "Public", "groupName": "n" });
     let people = |user: &str| json!({ "userList": [user] });
     let invitees = || vec![must("userList", Kind::Users)];
+    let attributes = || json!({ "attributes": { "colour": "blue" } });
+    let pairs = || vec![must("attributes", Kind::Attributes)];
     let message = || vec![may("message", lines(1_000))];
     let (invite, preview) = ("/v1/groups/g/invite", "/v1/groups/g/invite?dryRun=true");
     vec![
@@ -132,6 +136,8 @@ pub(super) fn routes(application: &str) -> Vec<Route> {
         route("alice", "PATCH", "/v1/groups/g", empty(), edit()),
         route(ADMIN, "POST", invite, people("dave"), invitees()),
         route(ADMIN, "POST", preview, people("dave"), invitees()),
+        route("alice", "PUT", "/v1/groups/g/attributes", attributes(), pairs()),
+        route("alice", "PATCH", "/v1/groups/g/attributes", attributes(), pairs()),
         route("dave", "POST", "/v1/groups/g/join", empty(), message()),
         route("bob", "POST", "/v1/groups/g/quit", empty(), vec![]),
         route("alice", "POST", "/v1/groups/g/kick", people("bob"), kick()),

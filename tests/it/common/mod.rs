@@ -1,6 +1,7 @@
 //! What the tests share: one PostgreSQL for the run, a database and a server for each test, clients.
 
 pub(crate) mod cluster;
+pub(crate) mod contract;
 pub(crate) mod held;
 pub(crate) mod process;
 pub(crate) mod socket;
@@ -78,6 +79,22 @@ pub(crate) fn jwt_of(user: &str, seconds: u32) -> String {
     jwt::sign_hs256(&SecretKey::new(KEY), &user, Utc::now(), seconds).expect("a JWT")
 }
 
+/// The settings of a server with a settings file of this text.
+fn config_of(database: &str, text: &str) -> Config {
+    let file = process::Directory::new("settings");
+    std::fs::create_dir_all(file.path()).expect("a directory");
+    let path = file.path().join("muster.toml");
+    std::fs::write(&path, text).expect("a file");
+    let pairs = [
+        ("MUSTER_LISTEN", "127.0.0.1:0"),
+        ("MUSTER_OPS_LISTEN", "127.0.0.1:0"),
+        ("DATABASE_URL", database),
+        ("MUSTER_SECRET_KEY", KEY),
+        ("MUSTER_LANES", "2"),
+    ];
+    Config::for_tests_with_file(path, pairs).expect("settings of a test")
+}
+
 #[expect(clippy::unused_self, reason = "a token is a server's, also where all have one key")]
 impl Server {
     /// A server with the default settings.
@@ -103,7 +120,26 @@ impl Server {
         ];
         pairs.retain(|(name, _)| !settings.iter().any(|(given, _)| given == name));
         pairs.extend_from_slice(settings);
-        let config = Config::for_tests(pairs).expect("settings of a test");
+        Self::of(database, Config::for_tests(pairs).expect("settings of a test")).await
+    }
+
+    /// A server with a settings file of this text.
+    pub(crate) async fn with_file(database: &str, text: &str) -> Self {
+        Self::of(database, config_of(database, text)).await
+    }
+
+    /// Why a server with a settings file of this text does not start.
+    pub(crate) async fn start_error(database: &str, text: &str) -> String {
+        match muster::server::Server::start(config_of(database, text)).await {
+            Err(error) => format!("{error:#}"),
+            Ok(server) => {
+                server.stop().await.expect("a stop");
+                panic!("it started")
+            }
+        }
+    }
+
+    async fn of(database: &str, config: Config) -> Self {
         let inner = muster::server::Server::start(config).await.expect("a server");
         Self {
             http: reqwest::Client::new(),
@@ -163,7 +199,8 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<reqwest::Body>,
     ) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).body(body);
+        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
+        let mut request = request.body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -172,10 +209,17 @@ impl Server {
         let headers = response.headers().clone();
         let text = response.text().await.expect("a body");
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        contract::check(method.as_str(), path, status, &body);
         Answer { status, headers, body }
     }
 
-    async fn call(&self, method: Method, user: &str, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        user: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let bearer = format!("Bearer {}", self.token(user));
         let body = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
         self.send(method, path, &[("authorization", &bearer)], body).await
@@ -312,11 +356,13 @@ const RULES: &[(&str, &str)] = &[
                                      where a.subject = u.user_id and a.state = 0)",
     ),
     (
-        "a user's own stream is 1..user_seq without holes",
+        "a user's own stream is 1..user_seq without holes, or goes on behind a deleted account's",
         "select u.user_id from users u
+           left join revocations r using (user_id)
            left join (select user_id, count(*) n, max(seq) hi
                         from user_events group by 1) e using (user_id)
-          where coalesce(e.n, 0) <> u.user_seq or coalesce(e.hi, 0) <> u.user_seq",
+          where coalesce(e.n, 0) <> u.user_seq - coalesce(r.user_seq, 0)
+             or coalesce(e.hi, coalesce(r.user_seq, 0)) <> u.user_seq",
     ),
     (
         "memberships lie within the log",

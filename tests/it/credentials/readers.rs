@@ -92,6 +92,7 @@ async fn a_stranger_reads_the_outside_of_a_group_and_a_member_its_whole_profile(
     ];
     let inside = [
         "createTime",
+        "customFields",
         "faceUrl",
         "groupID",
         "groupName",
@@ -101,6 +102,7 @@ async fn a_stranger_reads_the_outside_of_a_group_and_a_member_its_whole_profile(
         "joinOption",
         "maxMemberCount",
         "memberCount",
+        "muteAll",
         "notification",
         "owner",
         "role",

@@ -1,0 +1,245 @@
+//! What each field and parameter of the native face means, and its bounds: one table.
+//!
+//! A name means the same wherever it stands; where it does not, the line names the schema, too
+//! (`Kick.reason`), or the place of a parameter (`query.userID`). Bounds come from the constants that the
+//! handlers check with.
+
+use serde_json::{Value, json};
+
+use super::super::asked::{KEY_BYTES, PAGE_MOST, PAGE_USUAL};
+use crate::model::id::{GROUP_ID_BYTES, USER_ID_BYTES_CEILING};
+use crate::model::{
+    ApplicationKind, GroupType, InviteConsent, InviteOption, JoinOption, Role, text,
+};
+
+/// What a value can be, beyond its type.
+pub(super) enum Bound {
+    /// Nothing more.
+    Free,
+    /// At most so many bytes of UTF-8.
+    Bytes(usize),
+    /// An id: from one to so many bytes of printable ASCII.
+    Id(usize),
+    /// A number within these.
+    Range(i64, i64),
+    /// One of these words.
+    Words(fn() -> Vec<&'static str>),
+    /// From so many to so many items.
+    Items(usize, usize),
+    /// RFC 3339 in UTC.
+    Time,
+    /// A UUID.
+    Uuid,
+    /// Whatever this bound says, or null.
+    OrNull(&'static Bound),
+    /// An address.
+    Face,
+}
+
+use Bound::{Bytes, Face, Free, Id, Items, OrNull, Range, Time, Uuid, Words};
+
+/// Highest `MUSTER_INVITE_BATCH`.
+const BATCH_MOST: usize = 500;
+
+const GROUP: Bound = Id(GROUP_ID_BYTES);
+const USER: Bound = Id(USER_ID_BYTES_CEILING);
+const ROLE: Bound = Words(|| Role::ALL.iter().map(|one| one.word()).collect());
+const COUNT: Bound = Range(0, i64::MAX);
+
+/// Name, meaning, bound.
+#[rustfmt::skip]
+const FIELDS: &[(&str, &str, Bound)] = &[
+    // Ids
+    ("groupID", "The group's id.", GROUP),
+    ("CreateGroup.groupID", "The id of the new group; without it the server makes one. `@TGS#` at its beginning belongs to the server, and the id of a Community begins with `@TGS#_`.", GROUP),
+    ("userID", "The user's id. 32 bytes, unless a setting allows more.", USER),
+    ("path.userID", "The user's id, or `me` for the caller. 32 bytes, unless a setting allows more.", USER),
+    ("memberID", "The person's id.", USER),
+    ("applicationID", "The application's id.", Uuid),
+    ("owner", "The owner's id. Only an app administrator makes a group for somebody else; otherwise the caller owns it.", USER),
+    ("Group.owner", "The owner's id; null when the group has none.", OrNull(&USER)),
+    ("fromUser", "Who asked: the applicant or the inviter.", USER),
+    ("toUser", "The invited person; empty for `join`.", Free),
+
+    // Groups
+    ("groupType", "The type, which decides who may do what.", Words(|| GroupType::ALL.iter().map(|one| one.word()).collect())),
+    ("groupName", "The name, of one line and not empty.", Bytes(text::NAME_BYTES)),
+    ("introduction", "A text about the group.", Bytes(text::INTRODUCTION_BYTES)),
+    ("notification", "An announcement to the members.", Bytes(text::NOTIFICATION_BYTES)),
+    ("faceUrl", "The address of a picture.", Face),
+    ("joinOption", "Who enters by himself: everybody at once, after owner or admins agreed, or nobody.", Words(|| JoinOption::ALL.iter().map(|one| one.word()).collect())),
+    ("inviteOption", "Who brings in others: any member, an ordinary member only after owner or admins agreed, or app administrators only.", Words(|| InviteOption::ALL.iter().map(|one| one.word()).collect())),
+    ("maxMemberCount", "Most members. At most the setting `MUSTER_MEMBERS_PER_GROUP`; ignored for an AVChatRoom.", Range(1, i32::MAX as i64)),
+    ("Group.maxMemberCount", "Most members; null for no cap.", OrNull(&Range(1, i32::MAX as i64))),
+    ("memberCount", "How many members there are.", COUNT),
+    ("createTime", "When it was created.", Time),
+    ("User.createTime", "When the account was made; null before anything was written about it.", OrNull(&Time)),
+    ("seq", "The number of the group's newest event.", COUNT),
+    ("MemberPage.seq", "The number of the newest event that the page knows of: go on from here with the websocket.", COUNT),
+    ("Event.seq", "Its number in the group's log: 1, 2, 3, … without holes.", Range(1, i64::MAX)),
+    ("role", "The role.", ROLE),
+    ("Group.role", "The caller's role, if he is a member.", ROLE),
+    ("FirstMember.role", "The role to begin with.", Words(|| vec![Role::Member.word(), Role::Admin.word()])),
+    ("query.role", "Only members of this role.", ROLE),
+
+    // Members
+    ("memberList", "The members.", Free),
+    ("CreateGroup.memberList", "The first members, besides the owner. At most `MUSTER_INVITE_BATCH`, 300 unless set.", Items(0, BATCH_MOST)),
+    ("CreatedGroup.memberList", "What became of each first member, in the order of the call; absent when none was named.", Free),
+    ("Event.memberList", "Whom it is about.", Free),
+    ("userList", "Whom, by their ids; a repetition counts once. At most `MUSTER_INVITE_BATCH`, 300 unless set.", Items(1, BATCH_MOST)),
+    ("result", "0 failed, 1 done, 2 nothing to do, 3 somebody has to agree first, 4 in as many groups as possible.", Range(0, 4)),
+    ("MemberResult.reason", "Why the result is not 1: `already_member`, `not_a_member`, `banned`, `unknown_user`, `account_deleted`, `declined_by_user`, `group_limit_reached`, `awaiting_approval`, `awaiting_invitee`, `too_many_pending`, `is_owner` or `role_too_low`.", Free),
+    ("limit", "The limit.", Free),
+    ("current", "Where the person stands with respect to the limit.", Free),
+    ("source", "Where the limit comes from: a setting, a group or a user.", Free),
+    ("status", "`joined`: a member now; `pending`: somebody has to agree first.", Words(|| vec!["joined", "pending"])),
+    ("joinTime", "When the membership began.", Time),
+    ("nameCard", "The name shown in this group.", Bytes(text::NAME_CARD_BYTES)),
+    ("muteUntil", "Until when the member may not speak.", Time),
+    ("Kick.reason", "Why, for people. Every member sees it.", Bytes(text::MESSAGE_BYTES)),
+    ("banSeconds", "For how long they may not come back; absent: they may at once.", Range(1, u32::MAX as i64)),
+    ("message", "What is said with it.", Bytes(text::MESSAGE_BYTES)),
+    ("Join.message", "What the applicant says to those who decide.", Bytes(text::MESSAGE_BYTES)),
+    ("Decision.message", "What the decider says to those concerned.", Bytes(text::MESSAGE_BYTES)),
+
+    // Events
+    ("eventList", "The events, oldest first.", Free),
+    ("oldest", "The first number that the caller can read.", Range(1, i64::MAX)),
+    ("Event.type", "`event`.", Words(|| vec!["event"])),
+    ("event", "The kind, for example `onMemberInvited`.", Free),
+    ("time", "When it happened.", Time),
+    ("silent", "Set when clients are to show nothing.", Free),
+    ("opUser", "Who caused it.", Free),
+    ("member", "Whom it is about.", Free),
+    ("changeInfos", "What changed.", Free),
+    ("Event.reason", "Why, for people.", Free),
+    ("Change.type", "The field, by its name in the group.", Free),
+    ("Change.value", "Its new value.", Free),
+
+    // Users
+    ("nickName", "The name shown, of one line.", Bytes(text::NICK_NAME_BYTES)),
+    ("inviteConsent", "What an invitation means to this person: added at once, asked first, or never added. App administrators skip it.", Words(|| InviteConsent::ALL.iter().map(|one| one.wire()).collect())),
+    ("groupLimit", "The user's own limit on groups; null follows the setting `MUSTER_GROUPS_PER_USER`.", OrNull(&Range(0, i32::MAX as i64))),
+    ("EditUser.groupLimit", "The user's own limit on groups; null follows the setting again. App administrators only.", OrNull(&Range(0, i32::MAX as i64))),
+    ("effectiveGroupLimit", "The limit on groups that holds.", COUNT),
+    ("groupCount", "In how many groups the user is that count towards the limit.", COUNT),
+    ("groupList", "The groups.", Free),
+    ("total", "How many groups there are on all pages.", COUNT),
+
+    // Applications
+    ("applicationList", "The applications, oldest first.", Free),
+    ("Application.type", "`join`: somebody asks to join; `invite`: a member's invitation waits for owner and admins; `invitation`: the invited person decides.", Words(|| ApplicationKind::ALL.iter().map(|one| one.wire()).collect())),
+    ("addTime", "When it was made.", Time),
+    ("expireTime", "When it ends by itself.", Time),
+    ("canDecide", "Whether the caller may accept or refuse it.", Free),
+
+    // Limits
+    ("groupsPerUser", "Groups of a user.", Free),
+    ("membersPerGroup", "Highest `maxMemberCount`.", Free),
+    ("inviteBatch", "People named in one call.", Free),
+    ("pendingPerGroup", "Open applications of a group.", Free),
+    ("pendingPerUser", "Open applications about a person.", Free),
+    ("applicationSeconds", "How long an application stays open.", Free),
+    ("userIDBytes", "Bytes of a user id.", Free),
+    ("socketsPerUser", "Websockets of a user on one node.", Free),
+    ("groupIDBytes", "Bytes of a group id.", Free),
+    ("groupNameBytes", "Bytes of a group's name.", Free),
+    ("introductionBytes", "Bytes of an introduction.", Free),
+    ("notificationBytes", "Bytes of a notification.", Free),
+    ("faceUrlBytes", "Bytes of a face's address.", Free),
+    ("messageBytes", "Bytes of a message or a reason.", Free),
+    ("nickNameBytes", "Bytes of a nickname.", Free),
+    ("bodyBytes", "Bytes of a request's body.", Free),
+
+    // Parameters and pages
+    ("next", "Where the next page begins, for `next` of the next call; absent at the end.", Free),
+    ("query.next", "Where the page begins: `next` of the page before.", Free),
+    ("query.limit", "Most items of the page.", Range(1, PAGE_MOST)),
+    ("query.after", "Only events behind this number.", COUNT),
+    ("query.userID", "Only these members; may stand several times.", Free),
+    ("query.dryRun", "With `true`, the call is answered as if it were done, and nothing is changed.", Free),
+    ("header.Idempotency-Key", "Makes a retry safe: within 24 hours a repetition with the same body gets the same answer and changes nothing more.", Bytes(KEY_BYTES)),
+];
+
+/// What a name means in a schema, or among the parameters of a place.
+pub(super) fn find(
+    within: &str,
+    name: &str,
+) -> Option<&'static (&'static str, &'static str, Bound)> {
+    let whole = format!("{within}.{name}");
+    FIELDS
+        .iter()
+        .find(|(listed, ..)| *listed == whole)
+        .or_else(|| FIELDS.iter().find(|(listed, ..)| *listed == name))
+}
+
+/// Writes what a field means into its schema. A field that may be absent is not null, unless its line
+/// says so.
+pub(super) fn describe(schema: &mut Value, within: &str, name: &str, required: bool) {
+    let Some((_, meaning, bound)) = find(within, name) else { return };
+    if !required {
+        not_null(schema);
+    }
+    let mut text = (*meaning).to_owned();
+    restrict(schema, bound, &mut text);
+    if name == "limit" && within == "query" {
+        schema["default"] = json!(PAGE_USUAL);
+    }
+    schema["description"] = json!(text);
+}
+
+/// The schema of a field that is there or absent, without its null.
+fn not_null(schema: &mut Value) {
+    if let Some(types) = schema["type"].as_array() {
+        let mut rest = types.iter().filter(|one| **one != "null");
+        if let Some(one) = rest.next().cloned() {
+            schema["type"] = one;
+        }
+    }
+    let place =
+        schema["oneOf"].as_array().and_then(|all| all.iter().find(|one| one["$ref"].is_string()));
+    if let Some(place) = place.cloned() {
+        *schema = place;
+    }
+}
+
+fn restrict(schema: &mut Value, bound: &Bound, text: &mut String) {
+    match bound {
+        Free => {}
+        Bytes(most) => {
+            schema["maxLength"] = json!(most);
+            *text = format!("{text} At most {most} bytes of UTF-8.");
+        }
+        Face => restrict(schema, &Bytes(crate::model::text::FACE_URL_BYTES), text),
+        Id(most) => {
+            schema["minLength"] = json!(1);
+            schema["maxLength"] = json!(most);
+            text.push_str(" Printable ASCII; neither one dot nor two.");
+        }
+        Range(least, most) => {
+            schema["minimum"] = json!(least);
+            if *most != i64::MAX {
+                schema["maximum"] = json!(most);
+            }
+        }
+        Words(all) => schema["enum"] = json!(all()),
+        Items(least, most) => {
+            schema["minItems"] = json!(least);
+            schema["maxItems"] = json!(most);
+            // A list of texts is one of users' ids.
+            if schema["items"]["type"] == "string" {
+                restrict(&mut schema["items"], &USER, &mut String::new());
+            }
+        }
+        Time => schema["format"] = json!("date-time"),
+        Uuid => schema["format"] = json!("uuid"),
+        OrNull(inner) => {
+            restrict(schema, inner, text);
+            let kind = schema["type"].clone();
+            if !kind.is_array() {
+                schema["type"] = json!([kind, "null"]);
+            }
+        }
+    }
+}
