@@ -99,6 +99,8 @@ impl World {
             Operation::Release { group } => Ok(self.release(group)),
             Operation::PutUser { user, edit } => self.put_user(caller, user, edit),
             Operation::ImportUsers { users } => self.import(caller, users),
+            // Attributes, credentials and the end of accounts have tests of their own.
+            _ => unreachable!("no script makes this up"),
         }
     }
 
