@@ -131,8 +131,10 @@ pub(super) fn accept(
     check_room(group, 1)?;
     if open.kind == ApplicationKind::Invite && !caller.administrator {
         match subject.invite_consent {
-            InviteConsent::Auto => {}
-            InviteConsent::Ask => return Ok(forward(facts, caller, open, message)),
+            InviteConsent::Auto if !facts.rules(group).traits.asks_invitees => {}
+            InviteConsent::Auto | InviteConsent::Ask => {
+                return Ok(forward(facts, caller, open, message));
+            }
             InviteConsent::Deny => {
                 let text = "the invited person does not want to be invited";
                 return Err(Error::new(Reason::DeclinedByUser, text).into());
@@ -209,4 +211,83 @@ pub(super) fn expire(
     }
     let steps = application::close(found, Ending::Expired, None, "", facts.now);
     Ok(Decision { reply: Reply::Done, steps })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{GroupType, InviteOption};
+    use crate::rules::matrix::{Traits, traits};
+    use crate::rules::testkit::{STRANGER, caller, events, facts, group, of_group, refusal, user};
+    use crate::rules::types::Types;
+
+    /// A group whose members' invitations wait for the admins; one of them does.
+    fn held() -> (Facts, ApplicationId) {
+        let mut facts = facts(GroupType::Public);
+        let wish = Wish {
+            group: &group(),
+            kind: ApplicationKind::Invite,
+            from_user: &user("member"),
+            subject: &user(STRANGER),
+            approved_by: None,
+            message: "",
+        };
+        let open = wish.into_application(&facts, 0);
+        let id = open.id;
+        let of_group = of_group(&mut facts);
+        of_group.group.as_mut().expect("a row").invite_option = InviteOption::NeedPermission;
+        of_group.applications.insert(id, open);
+        (facts, id)
+    }
+
+    fn accepted(facts: &Facts, by: &str, id: ApplicationId) -> Result<Decision, Stop> {
+        decide(facts, &caller(by), &group(), id, true, "")
+    }
+
+    #[test]
+    fn who_leaves_it_to_others_is_a_member_as_soon_as_an_admin_agrees() {
+        let (facts, id) = held();
+        let decision = accepted(&facts, "admin", id).expect("accepted");
+        assert_eq!(
+            (&decision.reply, &*events(&decision)),
+            (&Reply::Joined, &["onMemberInvited"][..],)
+        );
+    }
+
+    #[test]
+    fn where_the_type_asks_everybody_he_is_asked_all_the_same() {
+        let (mut facts, id) = held();
+        let asking = Traits { asks_invitees: true, ..traits(GroupType::Public) };
+        let team = TypeRules::own("Team", GroupType::Public, asking, Vec::new());
+        facts.types = Arc::new(Types::with([team]));
+        let row = of_group(&mut facts).group.as_mut().expect("a row");
+        row.own_type = Some("Team".into());
+        let decision = accepted(&facts, "admin", id).expect("forwarded");
+        assert_eq!((&decision.reply, events(&decision).len()), (&Reply::Pending, 0));
+        facts.apply(&decision).expect("applied");
+        let open = facts.groups[&group()].open_application(&user(STRANGER)).expect("known");
+        let open = open.expect("he is asked");
+        assert_eq!(
+            (open.kind, &open.approved_by),
+            (ApplicationKind::Invitation, &Some(user("admin")),)
+        );
+        assert_eq!(accepted(&facts, STRANGER, open.id).map(|it| it.reply), Ok(Reply::Joined));
+    }
+
+    #[test]
+    fn an_administrator_asks_nobody_and_deny_stays_deny() {
+        let (mut facts, id) = held();
+        let consent = |facts: &mut Facts, consent| {
+            let row = facts.users.get_mut(&user(STRANGER)).and_then(Option::as_mut);
+            row.expect("an account").invite_consent = consent;
+        };
+        consent(&mut facts, InviteConsent::Deny);
+        assert_eq!(refusal(accepted(&facts, "owner", id)).reason, Reason::DeclinedByUser);
+        let decision = accepted(&facts, "administrator", id);
+        assert_eq!(decision.map(|it| it.reply), Ok(Reply::Joined));
+        consent(&mut facts, InviteConsent::Ask);
+        assert_eq!(accepted(&facts, "owner", id).map(|it| it.reply), Ok(Reply::Pending));
+    }
 }

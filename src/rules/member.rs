@@ -167,3 +167,158 @@ pub(super) fn mute(
     }
     Ok(Decision { reply: Reply::Members(outcomes), steps })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::show_moment;
+    use crate::model::{FieldChanges, GroupType};
+    use crate::rules::testkit::{caller, events, facts, group, now, refusal, seat, user};
+
+    fn muted(facts: &Facts, seconds: u32) -> Decision {
+        mute(facts, &caller("owner"), &group(), &[user("member")], seconds).expect("done")
+    }
+
+    fn edited(facts: &Facts, by: &str, whom: &str, it: &MemberEdit) -> Result<Decision, Stop> {
+        edit(facts, &caller(by), &group(), &user(whom), it)
+    }
+
+    fn role(role: Role) -> MemberEdit {
+        MemberEdit { role: Some(role), ..MemberEdit::default() }
+    }
+
+    #[test]
+    fn for_ever_is_the_last_second_that_can_be_written() {
+        let mut facts = facts(GroupType::Public);
+        facts.apply(&muted(&facts, FOREVER)).expect("applied");
+        let until = seat(&mut facts, "member").mute_until.expect("muted");
+        assert_eq!(show_moment(until), "9999-12-31T23:59:59.000Z");
+        assert_eq!(muted(&facts, FOREVER).steps, Vec::new());
+        let almost = now() + TimeDelta::seconds(4_294_967_294);
+        facts.apply(&muted(&facts, FOREVER - 1)).expect("applied");
+        assert_eq!(seat(&mut facts, "member").mute_until, Some(almost));
+    }
+
+    #[test]
+    fn a_mute_that_is_over_is_none() {
+        let mut facts = facts(GroupType::Public);
+        assert_eq!(muted(&facts, 0).steps, Vec::new());
+        seat(&mut facts, "member").mute_until = Some(now());
+        assert_eq!(muted(&facts, 0).steps, Vec::new());
+        let lift = MemberEdit { mute_seconds: Some(0), ..MemberEdit::default() };
+        assert_eq!(edited(&facts, "owner", "member", &lift).expect("done").steps, Vec::new());
+        assert_eq!(events(&muted(&facts, 1)), ["onMemberInfoChanged"]);
+        seat(&mut facts, "member").mute_until = Some(now() + TimeDelta::seconds(1));
+        assert_eq!(events(&muted(&facts, 0)), ["onMemberInfoChanged"]);
+        assert_eq!(muted(&facts, 1).steps, Vec::new());
+    }
+
+    #[test]
+    fn a_role_and_the_rest_are_two_events_and_what_stays_is_none() {
+        let facts = facts(GroupType::Public);
+        let both = MemberEdit { name_card: Some("Al".into()), ..role(Role::Admin) };
+        let decision = edited(&facts, "owner", "member", &both).expect("done");
+        assert_eq!(events(&decision), ["onGrantAdministrator", "onMemberInfoChanged"]);
+        let same = MemberEdit { name_card: Some(String::new()), ..role(Role::Member) };
+        let decision = edited(&facts, "owner", "member", &same).expect("done");
+        assert_eq!(decision, Decision::unchanged(Reply::Done));
+    }
+
+    #[test]
+    fn all_or_nothing() {
+        let facts = facts(GroupType::Public);
+        let too_many: FieldChanges = (0..6).map(|n| (format!("k{n}"), Some("v".into()))).collect();
+        let it = MemberEdit { custom_fields: too_many, ..role(Role::Admin) };
+        let error = refusal(edited(&facts, "owner", "member", &it));
+        assert_eq!(
+            (error.reason, error.field.as_deref()),
+            (Reason::InvalidParameter, Some("customFields"),)
+        );
+        assert_eq!((error.limit, error.current), (Some(5), Some(6)));
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_and_whom_it_is_about() {
+        let public = facts(GroupType::Public);
+        let card = MemberEdit { name_card: Some("x".into()), ..MemberEdit::default() };
+        let said = |facts: &Facts, by: &str, whom: &str, it: &MemberEdit| {
+            let error = refusal(edited(facts, by, whom, it));
+            (error.reason, error.field.unwrap_or_default(), error.text)
+        };
+        let expect = |reason, field: &str, text: &str| (reason, field.to_owned(), text.to_owned());
+        assert_eq!(
+            said(&public, "admin", "admin2", &card),
+            expect(
+                Reason::RoleTooLow,
+                "userID",
+                "admin2 has the role Admin, which is not below the caller's"
+            )
+        );
+        assert_eq!(
+            said(&public, "owner", "stranger", &card),
+            expect(Reason::MemberNotFound, "userID", "stranger is not a member of the group")
+        );
+        assert_eq!(
+            said(&public, "owner", "member", &role(Role::Owner)),
+            expect(
+                Reason::InvalidParameter,
+                "role",
+                "role cannot be Owner here: transfer the group instead"
+            )
+        );
+        for new in [Role::Admin, Role::Member] {
+            assert_eq!(
+                said(&public, "owner", "owner", &role(new)),
+                expect(
+                    Reason::IsOwner,
+                    "role",
+                    "owner is the owner; that role changes with a transfer only"
+                )
+            );
+        }
+        let error = refusal(edited(&public, "admin", "member", &role(Role::Admin)));
+        assert_eq!(error.source.as_deref(), Some("appoint_admins in groups of type Public"));
+        let error = refusal(edited(&public, "member", "member", &role(Role::Admin)));
+        assert_eq!(error.reason, Reason::RoleTooLow);
+    }
+
+    #[test]
+    fn a_type_without_admins_gets_none_even_if_somebody_may_appoint() {
+        let rules = TypeRules::builtin(GroupType::Work);
+        let member = crate::rules::testkit::member(Role::Member);
+        let error = change_role(&rules, &caller("owner"), &user("a"), &member, Role::Admin)
+            .expect_err("none");
+        assert_eq!(error.reason, Reason::NotAllowedForType);
+        assert_eq!(
+            (error.field.as_deref(), &*error.text),
+            (Some("role"), "a group of type Work has no admins",)
+        );
+        let same = change_role(&rules, &caller("owner"), &user("a"), &member, Role::Member);
+        assert_eq!(same, Ok(None));
+    }
+
+    #[test]
+    fn nobody_mutes_himself_or_his_equals() {
+        let facts = facts(GroupType::Public);
+        for (by, whom) in [("owner", "owner"), ("admin", "admin"), ("admin", "admin2")] {
+            let reply = mute(&facts, &caller(by), &group(), &[user(whom)], 60).expect("an answer");
+            let reason = MemberReason::RoleTooLow;
+            let line = MemberOutcome::other(user(whom), MemberResult::Failed, reason);
+            assert_eq!(reply, Decision::unchanged(Reply::Members(vec![line])), "{by}, {whom}");
+            let it = MemberEdit { mute_seconds: Some(60), ..MemberEdit::default() };
+            assert_eq!(refusal(edited(&facts, by, whom, &it)).reason, Reason::RoleTooLow);
+        }
+        let nobody = refusal(mute(&facts, &caller("owner"), &group(), &[], 60));
+        assert_eq!(
+            (nobody.reason, nobody.field.as_deref()),
+            (Reason::InvalidParameter, Some("userList"),)
+        );
+        let crowd: Vec<UserId> = (0..301).map(|n| user(&format!("u{n}"))).collect();
+        let error = refusal(mute(&facts, &caller("owner"), &group(), &crowd, 60));
+        assert_eq!(
+            (error.reason, error.limit, error.current),
+            (Reason::TooManyInCall, Some(300), Some(301),)
+        );
+        assert_eq!(error.source.as_deref(), Some("MUSTER_INVITE_BATCH (default)"));
+    }
+}

@@ -27,6 +27,8 @@ pub mod matrix;
 pub mod member;
 pub mod permissions;
 pub mod quit;
+#[cfg(test)]
+mod testkit;
 pub mod transfer;
 pub mod types;
 pub mod user;

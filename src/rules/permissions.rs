@@ -2,6 +2,7 @@
 
 use crate::model::{Ban, Error, Group, JoinOption, Moment, Reason, Role, event};
 
+use super::manages;
 use super::matrix::{Action, InvitePath, Standing, Who};
 use super::types::TypeRules;
 
@@ -41,6 +42,22 @@ pub fn explain(
     Action::ALL.iter().filter(|action| **action != Action::NameFirstMembers).map(one).collect()
 }
 
+/// Whether somebody may read what somebody else may do: those who run the group, and app administrators.
+///
+/// # Errors
+/// [`Reason::NotAMember`] or [`Reason::RoleTooLow`].
+pub fn read_of_others(standing: Standing) -> Result<(), Error> {
+    match standing.role {
+        _ if standing.administrator => Ok(()),
+        Some(role) if manages(role) => Ok(()),
+        Some(_) => {
+            let text = "only the owner and admins may read what others may do";
+            Err(Error::new(Reason::RoleTooLow, text))
+        }
+        None => Err(Error::new(Reason::NotAMember, "the caller is not a member of the group")),
+    }
+}
+
 fn judge(
     rules: &TypeRules,
     group: &Group,
@@ -57,6 +74,11 @@ fn judge(
         Action::Quit => {
             quit(rules, standing)?;
             Ok(Agreement::Free)
+        }
+        // An administrator who is no member has nothing of his own there either.
+        Action::EditSelf if standing.role.is_none() => {
+            let stranger = Standing { administrator: false, role: None };
+            rules.permit(action, stranger).map(|()| Agreement::Free)
         }
         _ => rules.permit(action, standing).map(|()| Agreement::Free),
     }
@@ -108,4 +130,106 @@ pub(super) fn quit(rules: &TypeRules, standing: Standing) -> Result<(), Error> {
         return Err(Error::new(Reason::OwnerMayNotQuit, text).source(source));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GroupType, InviteOption};
+    use crate::rules::testkit::{facts, group, now};
+
+    fn row(base: GroupType) -> Group {
+        let facts = facts(base);
+        facts.groups[&group()].group.clone().expect("a row")
+    }
+
+    fn as_role(role: Option<Role>) -> Standing {
+        Standing { administrator: false, role }
+    }
+
+    const ADMINISTRATOR: Standing = Standing { administrator: true, role: None };
+
+    fn told(row: &Group, standing: Standing, action: Action) -> Result<Agreement, Error> {
+        let all = explain(&TypeRules::builtin(row.group_type), row, standing, None);
+        let mut found = all.into_iter().filter(|one| one.action == action);
+        found.next().expect("every action is explained").verdict
+    }
+
+    #[test]
+    fn everything_that_can_be_done_in_a_group_is_explained_once() {
+        let row = row(GroupType::Public);
+        let all = explain(&TypeRules::builtin(GroupType::Public), &row, ADMINISTRATOR, None);
+        let found: Vec<Action> = all.iter().map(|one| one.action).collect();
+        let expected = Action::ALL.iter().copied().filter(|it| *it != Action::NameFirstMembers);
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn applying_depends_on_membership_ban_and_option() {
+        let mut row = row(GroupType::Public);
+        let rules = TypeRules::builtin(GroupType::Public);
+        let stranger = as_role(None);
+        assert_eq!(told(&row, stranger, Action::Apply), Ok(Agreement::OfManagers));
+        assert_eq!(told(&row, ADMINISTRATOR, Action::Apply), Ok(Agreement::Free));
+        let error = told(&row, as_role(Some(Role::Member)), Action::Apply).expect_err("is one");
+        assert_eq!(error.reason, Reason::AlreadyMember);
+        let ban = Ban { until: Some(now()), reason: String::new() };
+        let error = apply(&rules, &row, stranger, Some(&ban)).expect_err("banned");
+        assert_eq!(error.text, "banned from the group until 2023-11-14T22:13:20.000Z");
+        row.join_option = JoinOption::DisableApply;
+        let error = told(&row, stranger, Action::Apply).expect_err("disabled");
+        assert_eq!(
+            (error.reason, error.source.as_deref()),
+            (Reason::ApplyDisabled, Some("joinOption of the group"),)
+        );
+        assert_eq!(told(&row, ADMINISTRATOR, Action::Apply), Ok(Agreement::Free));
+        row.join_option = JoinOption::FreeAccess;
+        assert_eq!(told(&row, stranger, Action::Apply), Ok(Agreement::Free));
+    }
+
+    #[test]
+    fn an_invitation_may_need_the_managers() {
+        let mut row = row(GroupType::Public);
+        let error = told(&row, as_role(Some(Role::Owner)), Action::Invite).expect_err("disabled");
+        assert_eq!(error.source.as_deref(), Some("inviteOption of the group"));
+        row.invite_option = InviteOption::NeedPermission;
+        let invite = |role| told(&row, as_role(Some(role)), Action::Invite);
+        assert_eq!(invite(Role::Member), Ok(Agreement::OfManagers));
+        assert_eq!(invite(Role::Admin), Ok(Agreement::Free));
+        assert_eq!(told(&row, ADMINISTRATOR, Action::Invite), Ok(Agreement::Free));
+    }
+
+    #[test]
+    fn who_has_nothing_there_has_nothing_to_leave_and_nothing_to_write() {
+        let row = row(GroupType::Public);
+        for action in [Action::Quit, Action::EditSelf] {
+            let error = told(&row, ADMINISTRATOR, action).expect_err("no member");
+            assert_eq!(error.reason, Reason::NotAMember, "{action:?}");
+            let standing = Standing { administrator: true, role: Some(Role::Member) };
+            assert_eq!(told(&row, standing, action), Ok(Agreement::Free), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn an_owner_stays_but_in_a_work_group() {
+        let owner = as_role(Some(Role::Owner));
+        let error = told(&row(GroupType::Meeting), owner, Action::Quit).expect_err("stays");
+        assert_eq!(error.reason, Reason::OwnerMayNotQuit);
+        assert_eq!(error.text, "the owner of a group of type Meeting may not quit");
+        assert_eq!(error.source.as_deref(), Some("quit in groups of type Meeting"));
+        let administrator = Standing { administrator: true, ..owner };
+        assert!(told(&row(GroupType::Meeting), administrator, Action::Quit).is_err());
+        assert_eq!(told(&row(GroupType::Work), owner, Action::Quit), Ok(Agreement::Free));
+    }
+
+    #[test]
+    fn those_who_run_a_group_read_what_others_may() {
+        assert_eq!(read_of_others(ADMINISTRATOR), Ok(()));
+        for role in [Role::Owner, Role::Admin] {
+            assert_eq!(read_of_others(as_role(Some(role))), Ok(()));
+        }
+        let refused = |role| read_of_others(as_role(role)).expect_err("not his").reason;
+        assert_eq!(refused(Some(Role::Member)), Reason::RoleTooLow);
+        assert_eq!(refused(None), Reason::NotAMember);
+    }
 }

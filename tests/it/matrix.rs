@@ -1,6 +1,9 @@
 //! Who may invite into what: the whole matrix, on both faces.
 //!
-//! Sections are those of `tencent-im.md`; letters those of `decisions.md`.
+//! Sections are those of `tencent-im.md`; letters those of `decisions.md`. Everything else that somebody
+//! may do or not is in [`whole`].
+
+mod whole;
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use super::reply::{Answer, ok};
 use crate::http::App;
 use crate::model::{Error, Reason, UserId};
 use crate::rules::matrix::{Action, Standing};
-use crate::rules::permissions::{Agreement, Permission, explain};
+use crate::rules::permissions::{Agreement, Permission, explain, read_of_others};
 
 /// What somebody may do, and why not.
 ///
@@ -51,7 +51,7 @@ pub async fn get_permissions(
     let own = user == asked.caller.user;
     let reader = Standing { administrator: asked.caller.administrator, role: found.role };
     if !own {
-        rules.permit(Action::Decide, reader)?;
+        read_of_others(reader)?;
     } else if !rules.traits.visible_to_strangers {
         rules.permit(Action::ReadProfile, reader)?;
     }

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster::model::{Ends, GroupId, LogEntry, MemberOutcome, Moment, Reply, StreamKey, UserId};
+use muster::model::{
+    Ends, EventKind, GroupId, LogEntry, MemberOutcome, Moment, Profile, Reply, Role, StreamKey,
+    UserId,
+};
 use muster::rules::Facts;
 use serde_json::Value;
 
 use super::rows::Tables;
-use super::world::World;
+use super::world::{KeptOut, NEVER, Seat, Texts, Told, World, moment};
 
 /// A reply without the words on where a limit comes from, which the model does not know.
 pub(super) fn plain(reply: Reply) -> Reply {
@@ -53,10 +56,10 @@ impl Replay {
                 let told = world.rooms[group].log.get(place).expect("the model tells less");
                 let starts: BTreeSet<UserId> = entry.starts.iter().cloned().collect();
                 assert_eq!((told.kind, &told.starts), (entry.kind, &starts), "{entry:?}");
-                assert_eq!(
-                    told.op.as_ref().map(UserId::as_str),
-                    frame["opUser"]["userID"].as_str()
-                );
+                said(told, &frame);
+                if entry.kind == EventKind::onGroupCreated {
+                    assert_eq!(frame["groupType"], world.rooms[group].kind.word());
+                }
                 self.take_memberships(group, entry, &told.ends);
                 let stored = LogEntry::from_stored(
                     entry.stream.clone(),
@@ -95,11 +98,44 @@ impl Replay {
     }
 }
 
+/// Compares what an event of a group says.
+fn said(told: &Told, frame: &Value) {
+    assert_eq!(told.op.as_ref().map(UserId::as_str), frame["opUser"]["userID"].as_str(), "{frame}");
+    let mut names = BTreeMap::new();
+    let list = frame["memberList"].as_array().into_iter().flatten();
+    for one in list.chain(frame.get("member")) {
+        let mut one = one.as_object().expect("an object").clone();
+        let user = one.remove("userID").expect("an id");
+        let user = UserId::from_stored(user.as_str().expect("a text"));
+        assert_eq!(names.insert(user, Value::Object(one)), None, "named twice: {frame}");
+    }
+    assert_eq!(names, told.names, "{frame}");
+    let sorted = |infos: &[Value]| {
+        let mut texts: Vec<String> = infos.iter().map(Value::to_string).collect();
+        texts.sort();
+        texts
+    };
+    let infos = frame["changeInfos"].as_array().map_or(&[][..], Vec::as_slice);
+    assert_eq!(sorted(infos), sorted(&told.infos), "{frame}");
+    assert_eq!(frame["reason"].as_str().unwrap_or_default(), told.reason, "{frame}");
+    assert_eq!(frame["silent"].as_bool().unwrap_or_default(), told.silent, "{frame}");
+}
+
+/// Compares owner and admins, where a command left them among the facts.
+pub(super) fn managers(facts: &Facts, world: &World) {
+    for (id, of_group) in &facts.groups {
+        if let (Some(managers), Some(room)) = (&of_group.managers, world.rooms.get(id)) {
+            assert_eq!(*managers, room.managers(), "{id} knows who runs it");
+        }
+    }
+}
+
 /// Compares everything.
 pub(super) fn all(after: &Tables, replay: &Replay, world: &World) {
     groups(after, replay, world);
     members(after, replay, world);
     applications(after, world);
+    bans(after, world);
     users(after, replay, world);
     for (stream, head) in &replay.heads {
         let told = match stream {
@@ -114,6 +150,14 @@ pub(super) fn all(after: &Tables, replay: &Replay, world: &World) {
     }
 }
 
+/// Seconds from the beginning; the last second that can be written is never.
+fn seconds(at: Moment) -> i64 {
+    if at == Moment::from_timestamp(253_402_300_799, 0).expect("a moment") {
+        return NEVER;
+    }
+    (at - moment(0)).num_seconds()
+}
+
 fn number(count: usize) -> i32 {
     i32::try_from(count).expect("few")
 }
@@ -123,7 +167,10 @@ fn groups(after: &Tables, replay: &Replay, world: &World) {
     assert!(after.profiles.keys().eq(world.rooms.keys()));
     for (id, room) in &world.rooms {
         let group = &after.groups[id];
-        assert_eq!(group.group_type, room.group_type);
+        let own = group.own_type.as_deref();
+        assert_eq!((group.group_type, own), (room.kind.base(), room.kind.own()));
+        assert_eq!(group.created_at, moment(room.created), "{id}");
+        assert_eq!(group.mute_all, room.mute_all, "{id}");
         assert_eq!(group.owner, room.owner, "{id}");
         assert_eq!((group.join_option, group.invite_option), (room.join, room.invite), "{id}");
         assert_eq!(
@@ -131,9 +178,17 @@ fn groups(after: &Tables, replay: &Replay, world: &World) {
             (room.cap, room.gone),
             "{id}"
         );
-        assert_eq!(after.profiles[id].name, room.name);
+        texts(&after.profiles[id], &room.texts);
         let of_group = after.members.iter().filter(|((group, _), _)| group == id);
-        let current = of_group.filter(|(_, member)| member.is_current()).count();
+        let current = of_group.clone().filter(|(_, member)| member.is_current()).count();
+        let owners = of_group.filter(|(_, it)| it.is_current() && it.role == Role::Owner);
+        let owners: Vec<&UserId> = owners.map(|((_, user), _)| user).collect();
+        let owner = group.owner.as_ref().filter(|_| !room.gone);
+        assert_eq!(
+            owners,
+            Vec::from_iter(owner),
+            "{id} has one owner or none, and he has the role"
+        );
         assert_eq!(group.member_count, number(current), "{id} counts its members");
         let open = after
             .applications
@@ -147,6 +202,17 @@ fn groups(after: &Tables, replay: &Replay, world: &World) {
     }
 }
 
+fn texts(profile: &Profile, texts: &Texts) {
+    let found = Texts {
+        name: profile.name.clone(),
+        introduction: profile.introduction.clone(),
+        notification: profile.notification.clone(),
+        face: profile.face_url.clone(),
+        fields: profile.custom_fields.clone(),
+    };
+    assert_eq!(found, *texts);
+}
+
 fn members(after: &Tables, replay: &Replay, world: &World) {
     assert!(after.members.keys().eq(replay.intervals.keys()), "rows and events tell of the same");
     for (key, member) in &after.members {
@@ -157,8 +223,17 @@ fn members(after: &Tables, replay: &Replay, world: &World) {
         let past = intervals.len().checked_sub(2).map(|place| closed(&intervals[place]));
         assert_eq!(member.past, past, "the interval before of {key:?}");
         assert_eq!(member.user_rev, replay.row_revisions[key], "{key:?}");
-        let role = world.rooms[&key.0].role(&key.1);
-        assert_eq!(member.is_current().then_some(member.role), role, "{key:?}");
+        let (room, user) = (&world.rooms[&key.0], &key.1);
+        let seat = member.is_current().then(|| Seat {
+            role: member.role,
+            since: seconds(member.joined_at),
+            card: member.name_card.clone(),
+            fields: member.custom_fields.clone(),
+        });
+        assert_eq!(seat.as_ref(), room.members.get(user), "{key:?}");
+        // Also of those who left: a mute outlives leaving and coming back.
+        let quiet = member.muted(moment(world.now)).map(seconds);
+        assert_eq!(quiet, room.quiet_until(user, world.now), "until when {key:?} may not speak");
     }
     let inside = world.rooms.values().map(|room| room.members.len()).sum::<usize>();
     let current = after.members.values().filter(|member| member.is_current()).count();
@@ -182,15 +257,20 @@ fn applications(after: &Tables, world: &World) {
     }
     let waiting = world.rooms.values().map(|room| room.waiting.len()).sum::<usize>();
     assert_eq!(open.len(), waiting);
-    let banned = world.rooms.iter().flat_map(|(id, room)| {
-        room.banned.iter().map(move |(user, until)| ((id.clone(), user.clone()), *until))
+}
+
+fn bans(after: &Tables, world: &World) {
+    let now = moment(world.now);
+    let holding = after.bans.iter().filter(|(_, (ban, _))| ban.holds(now));
+    let found = holding.map(|(key, (ban, by))| {
+        let until = ban.until.map_or(NEVER, seconds);
+        (key.clone(), KeptOut { until, reason: ban.reason.clone(), by: by.clone() })
     });
-    let start = Moment::from_timestamp(1_700_000_000, 0).expect("a moment");
-    let bans = after.bans.iter().map(|(key, ban)| {
-        let until = ban.until.expect("an end");
-        (key.clone(), (until - start).num_seconds())
+    let expected = world.rooms.iter().flat_map(|(id, room)| {
+        let holding = room.banned.iter().filter(|(_, ban)| ban.until > world.now);
+        holding.map(move |(user, ban)| ((id.clone(), user.clone()), ban.clone()))
     });
-    assert_eq!(bans.collect::<BTreeMap<_, _>>(), banned.collect::<BTreeMap<_, _>>());
+    assert_eq!(found.collect::<BTreeMap<_, _>>(), expected.collect::<BTreeMap<_, _>>());
 }
 
 fn users(after: &Tables, replay: &Replay, world: &World) {

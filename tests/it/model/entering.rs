@@ -1,15 +1,17 @@
 //! The model's ways into a group: being named at its beginning, invited, joining, being accepted.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use muster::model::command::CreateGroup;
 use muster::model::{
-    ApplicationKind, Caller, EventKind, GroupId, GroupType, InviteConsent, InviteOption,
+    ApplicationKind, Caller, CustomFields, EventKind, GroupId, InviteConsent, InviteOption,
     JoinOption, MemberOutcome, MemberReason, MemberResult, NewMember, Reason, Reply, Role, UserId,
 };
+use serde_json::json;
 
-use super::laws::{Answer, at_least};
-use super::world::{Room, Told, Waiting, World};
+use super::kinds::{Doing, Kind};
+use super::laws::{Answer, Options, line};
+use super::world::{Room, Seat, Texts, Told, Waiting, World, moment};
 
 /// How an invitation goes on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,23 +23,14 @@ enum Path {
 
 /// Who may invite, and how (1.4, b to d).
 fn path(room: &Room, user: &UserId, administrator: bool) -> Result<Path, Reason> {
-    if room.group_type == GroupType::AVChatRoom {
-        return Err(Reason::NotAllowedForType);
-    }
-    if administrator {
-        return Ok(Path::Unconditional);
-    }
-    let role = room.role(user).ok_or(Reason::NotAMember)?;
+    let role = room.role(user);
+    room.kind.permit(Doing::Invite, administrator, role)?;
     match (room.invite, role) {
+        _ if administrator => Ok(Path::Unconditional),
         (InviteOption::DisableInvite, _) => Err(Reason::InviteDisabled),
-        (InviteOption::NeedPermission, Role::Member) => Ok(Path::Approval),
+        (InviteOption::NeedPermission, Some(Role::Member)) => Ok(Path::Approval),
         _ => Ok(Path::Direct),
     }
-}
-
-fn line(user: &UserId, result: MemberResult, reason: Option<MemberReason>) -> MemberOutcome {
-    let user = user.clone();
-    MemberOutcome { user, result, reason, limit: None, current: None, source: None }
 }
 
 /// What becomes of the people named in one call.
@@ -55,14 +48,12 @@ impl World {
         let unconditional = path == Path::Unconditional;
         let failed = |reason| line(user, MemberResult::Failed, Some(reason));
         let with_numbers = |result, reason, limit: i32, current: i32| {
-            let mut line = line(user, result, Some(reason));
-            line.limit = Some(limit.into());
-            line.current = Some(current.into());
-            line
+            let line = line(user, result, Some(reason));
+            MemberOutcome { limit: Some(limit.into()), current: Some(current.into()), ..line }
         };
         let waiting = room.waiting.get(user).map(|waiting| waiting.kind);
-        let agrees =
-            self.consent_of(user) == InviteConsent::Auto || waiting == Some(ApplicationKind::Join);
+        let agrees = waiting == Some(ApplicationKind::Join)
+            || (self.consent_of(user) == InviteConsent::Auto && !room.kind.asks());
         let pending = |kind| {
             let reason = match kind {
                 ApplicationKind::Invitation => R::AwaitingInvitee,
@@ -73,7 +64,7 @@ impl World {
         let of_group = i32::try_from(room.waiting.len() + sorted.asked.len()).expect("few");
         let answer = if room.role(user).is_some() {
             line(user, MemberResult::Invalid, Some(R::AlreadyMember))
-        } else if room.banned.get(user).is_some_and(|until| *until > self.now) {
+        } else if room.keeps_out(user, self.now) {
             failed(R::Banned)
         } else if !self.has_account(user) {
             failed(R::UnknownUser)
@@ -121,21 +112,75 @@ impl World {
     }
 
     /// Lets people in with one event.
-    fn enter(&mut self, group: &GroupId, kind: EventKind, op: Option<&UserId>, users: &[UserId]) {
-        for user in users {
-            self.person(user);
-            self.room(group).members.insert(user.clone(), Role::Member);
+    fn enter(
+        &mut self,
+        group: &GroupId,
+        kind: EventKind,
+        op: Option<&UserId>,
+        newcomers: Vec<(UserId, Seat)>,
+        silent: bool,
+    ) {
+        let mut names = BTreeMap::new();
+        for (user, seat) in newcomers {
+            let told = match (kind, seat.role) {
+                (EventKind::onGroupCreated, role) => json!({ "role": role.word() }),
+                (_, Role::Member) => json!({}),
+                (_, role) => json!({ "role": role.word() }),
+            };
+            names.insert(user.clone(), told);
+            self.person(&user);
+            self.room(group).members.insert(user, seat);
         }
-        let told = Told {
-            kind,
-            op: op.cloned(),
-            starts: users.iter().cloned().collect(),
-            ends: BTreeSet::new(),
-        };
-        self.room(group).log.push(told);
+        let starts = names.keys().cloned().collect();
+        let nobody = UserId::from_stored("nobody");
+        let told = Told { starts, names, silent, ..Told::of(kind, op.unwrap_or(&nobody)) };
+        self.room(group).note(Told { op: op.cloned(), ..told });
     }
 
-    pub(super) fn invite(&mut self, caller: &Caller, group: &GroupId, users: &[UserId]) -> Answer {
+    /// An ordinary member, from now on.
+    fn seat(&self) -> Seat {
+        let (card, fields) = (String::new(), CustomFields::new());
+        Seat { role: Role::Member, since: self.now, card, fields }
+    }
+
+    /// Lets one ordinary member in.
+    fn enter_alone(
+        &mut self,
+        group: &GroupId,
+        kind: EventKind,
+        op: Option<&UserId>,
+        user: &UserId,
+    ) {
+        let newcomer = (user.clone(), self.seat());
+        self.enter(group, kind, op, vec![newcomer], false);
+    }
+
+    /// Those of the named who join, as they are named.
+    fn as_named(
+        &self,
+        room: &Room,
+        joining: &[UserId],
+        named: &[NewMember],
+    ) -> Vec<(UserId, Seat)> {
+        let his = |one: &NewMember| {
+            // r: nobody was in it before it was there.
+            let given = one.joined_at.map(|at| (at - moment(0)).num_seconds());
+            let since = given.map_or(self.now, |at| at.max(room.created));
+            (
+                one.user.clone(),
+                Seat { role: one.role, since, fields: one.custom_fields.clone(), ..self.seat() },
+            )
+        };
+        named.iter().filter(|one| joining.contains(&one.user)).map(his).collect()
+    }
+
+    pub(super) fn invite(
+        &mut self,
+        caller: &Caller,
+        group: &GroupId,
+        users: &[UserId],
+        silent: bool,
+    ) -> Answer {
         let room = self.living(group)?.clone();
         let path = path(&room, &caller.user, caller.administrator)?;
         self.check_batch(users.len())?;
@@ -153,7 +198,8 @@ impl World {
             self.close(group, user);
         }
         if !sorted.joining.is_empty() {
-            self.enter(group, EventKind::onMemberInvited, Some(&caller.user), &sorted.joining);
+            let newcomers = sorted.joining.iter().map(|user| (user.clone(), self.seat())).collect();
+            self.enter(group, EventKind::onMemberInvited, Some(&caller.user), newcomers, silent);
         }
         for (user, kind) in &sorted.asked {
             self.ask(group, user, *kind, &caller.user);
@@ -167,14 +213,14 @@ impl World {
         if room.role(user).is_some() {
             return Err(Reason::AlreadyMember);
         }
-        if room.banned.get(user).is_some_and(|until| *until > self.now) {
+        if room.keeps_out(user, self.now) {
             return Err(Reason::Banned);
         }
         let waiting = room.waiting.get(user);
         if let Some(invitation) = waiting.filter(|it| it.kind == ApplicationKind::Invitation) {
             return self.accept(caller, group, user, invitation);
         }
-        if room.group_type == GroupType::Work {
+        if !room.kind.knows_applications() {
             return Err(Reason::NotAllowedForType);
         }
         if room.join == JoinOption::DisableApply && !caller.administrator {
@@ -193,7 +239,7 @@ impl World {
             return self.apply_to_join(group, user, &room);
         }
         self.close(group, user);
-        self.enter(group, EventKind::onMemberEnter, None, std::slice::from_ref(user));
+        self.enter_alone(group, EventKind::onMemberEnter, None, user);
         Ok(Reply::Joined)
     }
 
@@ -225,7 +271,7 @@ impl World {
                 return Err(Reason::RoleTooLow);
             }
         }
-        if room.banned.get(subject).is_some_and(|until| *until > self.now) {
+        if room.keeps_out(subject, self.now) {
             return Err(Reason::Banned);
         }
         if room.counts() && self.is_at_his_limit(subject) {
@@ -236,9 +282,9 @@ impl World {
         }
         if open.kind == ApplicationKind::Invite && !caller.administrator {
             match self.consent_of(subject) {
-                InviteConsent::Auto => {}
                 InviteConsent::Deny => return Err(Reason::DeclinedByUser),
-                InviteConsent::Ask => {
+                InviteConsent::Auto if !room.kind.asks() => {}
+                InviteConsent::Auto | InviteConsent::Ask => {
                     self.close(group, subject);
                     self.ask(group, subject, ApplicationKind::Invitation, &open.from);
                     let forwarded = self.room(group).waiting.get_mut(subject);
@@ -252,12 +298,45 @@ impl World {
             ApplicationKind::Join => (EventKind::onMemberEnter, &caller.user),
             _ => (EventKind::onMemberInvited, &open.from),
         };
-        self.enter(group, kind, Some(op), std::slice::from_ref(subject));
+        self.enter_alone(group, kind, Some(op), subject);
         Ok(Reply::Joined)
     }
 
+    /// Brings in the members of a group that comes from elsewhere: an invitation by an administrator, of
+    /// which nobody is shown anything (2.4).
+    pub(super) fn import_members(
+        &mut self,
+        caller: &Caller,
+        group: &GroupId,
+        members: &[NewMember],
+    ) -> Answer {
+        let room = self.living(group)?.clone();
+        room.kind.permit(Doing::Import, caller.administrator, None)?;
+        self.check_batch(members.len())?;
+        check_roles(room.kind, members)?;
+        if members.iter().any(|one| one.joined_at.is_some_and(|at| at > moment(self.now))) {
+            return Err(Reason::InvalidParameter);
+        }
+        let mut sorted = Sorted::default();
+        for one in members {
+            self.sort(&mut sorted, &room, Path::Unconditional, &one.user);
+        }
+        if !room.has_room(sorted.joining.len()) {
+            return Err(Reason::GroupFull);
+        }
+        for user in &sorted.joining {
+            self.close(group, user);
+        }
+        if !sorted.joining.is_empty() {
+            let newcomers = self.as_named(&room, &sorted.joining, members);
+            self.enter(group, EventKind::onMemberInvited, Some(&caller.user), newcomers, true);
+        }
+        Ok(Reply::Members(sorted.lines))
+    }
+
     pub(super) fn create(&mut self, caller: &Caller, create: &CreateGroup) -> Answer {
-        let mut room = self.new_room(caller, create)?;
+        let room = self.new_room(caller, create)?;
+        let mut newcomers = Vec::new();
         if let Some(owner) = &create.owner {
             if !self.has_account(owner) {
                 return Err(Reason::UnknownAccount);
@@ -265,32 +344,27 @@ impl World {
             if room.counts() && self.is_at_his_limit(owner) {
                 return Err(Reason::GroupLimitReached);
             }
-            room.members.insert(owner.clone(), Role::Owner);
+            newcomers.push((owner.clone(), Seat { role: Role::Owner, ..self.seat() }));
         }
+        // Somebody who is named and owns the group is in it already.
+        let mut begun = room.clone();
+        begun.members = newcomers.iter().cloned().collect();
         let path = if caller.administrator { Path::Unconditional } else { Path::Direct };
         let mut sorted = Sorted::default();
         for NewMember { user, .. } in &create.members {
-            self.sort(&mut sorted, &room, path, user);
+            self.sort(&mut sorted, &begun, path, user);
         }
-        if !room.has_room(sorted.joining.len() + sorted.asked.len()) {
+        let unknown = Some(MemberReason::UnknownUser);
+        if create.lenient && sorted.lines.iter().any(|line| line.reason == unknown) {
+            return Err(Reason::UnknownAccount);
+        }
+        if !begun.has_room(sorted.joining.len() + sorted.asked.len()) {
             return Err(Reason::GroupFull);
         }
-        for NewMember { user, role, .. } in &create.members {
-            if sorted.joining.contains(user) {
-                room.members.insert(user.clone(), *role);
-            }
-        }
-        let everybody: BTreeSet<UserId> = room.members.keys().cloned().collect();
-        for user in &everybody {
-            self.person(user);
-        }
-        room.log.push(Told {
-            kind: EventKind::onGroupCreated,
-            op: Some(caller.user.clone()),
-            starts: everybody,
-            ends: BTreeSet::new(),
-        });
+        newcomers.extend(self.as_named(&room, &sorted.joining, &create.members));
         self.rooms.insert(create.group.clone(), room);
+        let (kind, silent) = (EventKind::onGroupCreated, create.imported.is_some());
+        self.enter(&create.group, kind, Some(&caller.user), newcomers, silent);
         for (user, kind) in &sorted.asked {
             self.ask(&create.group, user, *kind, &caller.user);
         }
@@ -304,45 +378,56 @@ impl World {
             let own = !taken.gone && taken.owner.as_ref() == Some(owner);
             return Err(if own { Reason::GroupIdTakenByOwner } else { Reason::GroupIdTaken });
         }
+        let kind = Kind::of(create.group_type, create.own_type.as_deref());
+        if create.imported.is_some() {
+            kind.permit(Doing::Import, caller.administrator, None)?;
+        }
         if !create.members.is_empty() {
-            if create.group_type == GroupType::AVChatRoom {
-                return Err(Reason::NotAllowedForType);
-            }
+            kind.permit(Doing::NameFirstMembers, caller.administrator, Some(Role::Owner))?;
             self.check_batch(create.members.len())?;
         }
-        let names_admins =
-            create.members.iter().any(|one| at_least(Some(one.role), Role::Admin).is_ok());
-        if create.group_type == GroupType::Work && names_admins {
+        check_roles(kind, &create.members)?;
+        let made = create.imported.as_ref().and_then(|imported| imported.created_at);
+        let created = made.map_or(self.now, |at| (at - moment(0)).num_seconds());
+        if created > self.now {
             return Err(Reason::InvalidParameter);
         }
-        // tencent-im.md 1.2 to 1.4, decisions b and c.
-        let (join, invite, cap) = match create.group_type {
-            GroupType::Work => (JoinOption::DisableApply, InviteOption::FreeAccess, Some(6_000)),
-            GroupType::Public => {
-                (JoinOption::NeedPermission, InviteOption::DisableInvite, Some(6_000))
-            }
-            GroupType::Meeting => {
-                (JoinOption::FreeAccess, InviteOption::DisableInvite, Some(6_000))
-            }
-            GroupType::AVChatRoom => (JoinOption::FreeAccess, InviteOption::DisableInvite, None),
-            GroupType::Community => {
-                (JoinOption::FreeAccess, InviteOption::FreeAccess, Some(100_000))
-            }
+        let (join, invite, cap) = kind.beginning();
+        let texts = Texts {
+            name: create.name.clone(),
+            introduction: create.introduction.clone(),
+            notification: create.notification.clone(),
+            face: create.face_url.clone(),
+            fields: create.custom_fields.clone(),
         };
         let mut room = Room {
-            group_type: create.group_type,
+            kind,
+            created,
             owner: create.owner.clone(),
-            name: create.name.clone(),
+            texts,
             join,
             invite,
-            cap: cap.map(|cap: i32| cap.min(self.numbers.highest_cap)),
-            members: std::collections::BTreeMap::new(),
-            banned: std::collections::BTreeMap::new(),
-            waiting: std::collections::BTreeMap::new(),
+            cap: cap.map(|cap| cap.min(kind.highest(self.numbers.highest_cap))),
+            mute_all: false,
+            members: BTreeMap::new(),
+            quiet: BTreeMap::new(),
+            banned: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             log: Vec::new(),
             gone: false,
         };
-        self.set_options(&mut room, create.join_option, create.invite_option, create.max_members)?;
+        let options = Options {
+            join: create.join_option,
+            invite: create.invite_option,
+            cap: create.max_members,
+        };
+        self.set_options(&mut room, &options, create.lenient)?;
         Ok(room)
     }
+}
+
+/// Whether the named may begin with their roles (1.2: not every type knows admins).
+fn check_roles(kind: Kind, members: &[NewMember]) -> Result<(), Reason> {
+    let names_admins = members.iter().any(|one| one.role == Role::Admin);
+    if names_admins && !kind.has_admins() { Err(Reason::InvalidParameter) } else { Ok(()) }
 }

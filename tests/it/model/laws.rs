@@ -1,25 +1,59 @@
 //! The model's other operations: leaving, removing, deciding, changing, ending.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use muster::model::command::{GroupEdit, UserEdit};
 use muster::model::{
-    ApplicationId, ApplicationKind, Caller, Command, EventKind, GroupId, GroupType, InviteOption,
-    JoinOption, MemberOutcome, MemberReason, MemberResult, Operation, Reason, Reply, Role, UserId,
+    ApplicationId, ApplicationKind, Caller, Command, CustomFields, EventKind, FieldChanges,
+    GroupId, InviteOption, JoinOption, MemberOutcome, MemberReason, MemberResult, Operation,
+    Reason, Reply, Role, UserId,
 };
+use serde_json::{Value, json};
 
-use super::world::{Room, Told, World};
+use super::kinds::Doing;
+use super::world::{KeptOut, Room, Texts, Told, World};
 
 /// What a command is answered with.
 pub(super) type Answer = Result<Reply, Reason>;
 
-/// Whether a role is enough.
-pub(super) fn at_least(role: Option<Role>, least: Role) -> Result<(), Reason> {
-    match role {
-        None => Err(Reason::NotAMember),
-        Some(role) if role >= least => Ok(()),
-        Some(_) => Err(Reason::RoleTooLow),
+/// What a call says of a group's options; absent is unchanged.
+pub(super) struct Options {
+    pub(super) join: Option<JoinOption>,
+    pub(super) invite: Option<InviteOption>,
+    pub(super) cap: Option<i32>,
+}
+
+/// Most fields of a group (1.7).
+const FIELDS_OF_GROUP: usize = 10;
+
+/// Fields after changes, and what really changes. An empty value takes a field away (2.4).
+pub(super) fn change_fields(
+    fields: &mut CustomFields,
+    changes: &FieldChanges,
+    most: usize,
+) -> Result<FieldChanges, Reason> {
+    let before = fields.clone();
+    for (key, value) in changes {
+        match value.as_deref() {
+            None | Some("") => fields.remove(key),
+            Some(value) => fields.insert(key.clone(), value.to_owned()),
+        };
     }
+    if fields.len() > most {
+        return Err(Reason::InvalidParameter);
+    }
+    let different = changes.keys().filter(|key| before.get(*key) != fields.get(*key));
+    Ok(different.map(|key| (key.clone(), fields.get(key).cloned())).collect())
+}
+
+/// What a call did to somebody, without a limit.
+pub(super) fn line(
+    user: &UserId,
+    result: MemberResult,
+    reason: Option<MemberReason>,
+) -> MemberOutcome {
+    let user = user.clone();
+    MemberOutcome { user, result, reason, limit: None, current: None, source: None }
 }
 
 impl World {
@@ -38,11 +72,25 @@ impl World {
             Operation::CreateGroup(create) => self.create(caller, create),
             Operation::EditGroup { group, edit } => self.edit(caller, group, edit),
             Operation::Dismiss { group } => self.dismiss(caller, group),
-            Operation::Invite { group, users, .. } => self.invite(caller, group, users),
+            Operation::Invite { group, users, silent } => {
+                self.invite(caller, group, users, *silent)
+            }
             Operation::Join { group, .. } => self.join(caller, group),
             Operation::Quit { group } => self.quit(caller, group),
-            Operation::Kick { group, users, ban_seconds, .. } => {
-                self.kick(caller, group, users, *ban_seconds)
+            Operation::Kick { group, users, reason, ban_seconds, silent } => {
+                self.kick(caller, group, users, (*ban_seconds, reason, *silent))
+            }
+            Operation::EditMember { group, user, edit } => {
+                self.edit_member(caller, group, user, edit)
+            }
+            Operation::Mute { group, users, seconds } => self.mute(caller, group, users, *seconds),
+            Operation::Transfer { group, to } => self.transfer(caller, group, to),
+            Operation::Ban { group, users, seconds, reason } => {
+                self.ban(caller, group, users, (*seconds, reason))
+            }
+            Operation::Unban { group, users } => self.unban(caller, group, users),
+            Operation::ImportMembers { group, members } => {
+                self.import_members(caller, group, members)
             }
             Operation::Decide { group, application, accept, .. } => {
                 self.decide(caller, group, *application, *accept)
@@ -51,6 +99,7 @@ impl World {
             Operation::Release { group } => Ok(self.release(group)),
             Operation::PutUser { user, edit } => self.put_user(caller, user, edit),
             Operation::ImportUsers { users } => self.import(caller, users),
+            // Attributes, credentials and the end of accounts have tests of their own.
             _ => unreachable!("no script makes this up"),
         }
     }
@@ -80,30 +129,25 @@ impl World {
     }
 
     /// Ends memberships with one event.
-    fn leave(&mut self, group: &GroupId, kind: EventKind, op: &UserId, users: &[UserId]) {
+    pub(super) fn leave(&mut self, group: &GroupId, event: Told, users: &[UserId]) {
         let room = self.room(group);
         for user in users {
             room.members.remove(user);
-            if room.owner.as_ref() == Some(user) && kind != EventKind::onGroupDismissed {
+            if room.owner.as_ref() == Some(user) && event.kind != EventKind::onGroupDismissed {
                 room.owner = None;
             }
         }
-        room.log.push(Told {
-            kind,
-            op: Some(op.clone()),
-            starts: BTreeSet::new(),
-            ends: users.iter().cloned().collect(),
-        });
+        room.note(Told { ends: users.iter().cloned().collect(), ..event });
     }
 
     fn quit(&mut self, caller: &Caller, group: &GroupId) -> Answer {
         let room = self.living(group)?;
         let role = room.role(&caller.user).ok_or(Reason::NotAMember)?;
-        if role == Role::Owner && room.group_type != GroupType::Work {
+        if role == Role::Owner && !room.kind.lets_the_owner_go() {
             return Err(Reason::OwnerMayNotQuit);
         }
-        let user = caller.user.clone();
-        self.leave(group, EventKind::onMemberLeave, &user, std::slice::from_ref(&user));
+        let user = std::slice::from_ref(&caller.user);
+        self.leave(group, Told::naming(EventKind::onMemberLeave, &caller.user, user), user);
         Ok(Reply::Done)
     }
 
@@ -112,17 +156,15 @@ impl World {
         caller: &Caller,
         group: &GroupId,
         users: &[UserId],
-        ban: Option<u32>,
+        (ban, reason, silent): (Option<u32>, &str, bool),
     ) -> Answer {
         let room = self.living(group)?;
         let role = room.role(&caller.user);
-        match room.group_type {
-            GroupType::AVChatRoom => return Err(Reason::NotAllowedForType),
-            _ if caller.administrator => {}
-            GroupType::Work => at_least(role, Role::Owner)?,
-            _ => at_least(role, Role::Admin)?,
-        }
+        room.kind.permit(Doing::Kick, caller.administrator, role)?;
         self.check_batch(users.len())?;
+        if ban.is_some() {
+            room.kind.permit(Doing::Ban, caller.administrator, role)?;
+        }
         let mut lines = Vec::new();
         let mut removed = Vec::new();
         for user in users {
@@ -137,23 +179,17 @@ impl World {
                     (MemberResult::Done, None)
                 }
             };
-            let user = user.clone();
-            lines.push(MemberOutcome {
-                user,
-                result,
-                reason,
-                limit: None,
-                current: None,
-                source: None,
-            });
+            lines.push(line(user, result, reason));
         }
-        if let Some(seconds) = ban {
-            let until = self.now + i64::from(seconds);
-            let banned = removed.iter().map(|user| (user.clone(), until));
-            self.room(group).banned.extend(banned);
+        for user in removed.iter().filter(|_| ban.is_some()) {
+            let until = self.now + i64::from(ban.unwrap_or_default());
+            let kept_out = KeptOut { until, reason: reason.to_owned(), by: caller.user.clone() };
+            self.room(group).banned.insert(user.clone(), kept_out);
         }
         if !removed.is_empty() {
-            self.leave(group, EventKind::onMemberKicked, &caller.user, &removed);
+            let told = Told::naming(EventKind::onMemberKicked, &caller.user, &removed);
+            let told = Told { reason: reason.to_owned(), silent, ..told };
+            self.leave(group, told, &removed);
         }
         Ok(Reply::Members(lines))
     }
@@ -176,8 +212,8 @@ impl World {
             if caller.user != subject && !caller.administrator {
                 return Err(Reason::RoleTooLow);
             }
-        } else if !caller.administrator {
-            at_least(room.role(&caller.user), Role::Admin)?;
+        } else {
+            room.kind.permit(Doing::Decide, caller.administrator, room.role(&caller.user))?;
         }
         let (_, _, waiting) = open.ok_or(Reason::AlreadyHandled)?;
         if accept {
@@ -201,13 +237,9 @@ impl World {
 
     fn dismiss(&mut self, caller: &Caller, group: &GroupId) -> Answer {
         let room = self.living(group)?;
-        match room.group_type {
-            _ if caller.administrator => {}
-            GroupType::Work => return Err(Reason::AdministratorsOnly),
-            _ => at_least(room.role(&caller.user), Role::Owner)?,
-        }
+        room.kind.permit(Doing::Dismiss, caller.administrator, room.role(&caller.user))?;
         let everybody: Vec<UserId> = room.members.keys().cloned().collect();
-        self.leave(group, EventKind::onGroupDismissed, &caller.user, &everybody);
+        self.leave(group, Told::of(EventKind::onGroupDismissed, &caller.user), &everybody);
         self.room(group).gone = true;
         Ok(Reply::Done)
     }
@@ -225,69 +257,74 @@ impl World {
 
     fn edit(&mut self, caller: &Caller, group: &GroupId, edit: &GroupEdit) -> Answer {
         let mut room = self.living(group)?.clone();
-        let role = room.role(&caller.user);
-        let options = edit.join_option.is_some()
-            || edit.invite_option.is_some()
-            || edit.max_members.is_some();
-        if !caller.administrator {
-            let (profile, option) = match room.group_type {
-                GroupType::Work => (Role::Member, Role::Owner),
-                GroupType::AVChatRoom => (Role::Owner, Role::Owner),
-                _ => (Role::Admin, Role::Admin),
-            };
-            if edit.name.is_some() || !options {
-                at_least(role, profile)?;
-            }
-            if options {
-                at_least(role, option)?;
-            }
+        let (kind, role) = (room.kind, room.role(&caller.user));
+        let permit = |doing| kind.permit(doing, caller.administrator, role);
+        let options =
+            Options { join: edit.join_option, invite: edit.invite_option, cap: edit.max_members };
+        let asks_options =
+            options.join.is_some() || options.invite.is_some() || options.cap.is_some();
+        let new = [&edit.name, &edit.introduction, &edit.notification, &edit.face_url];
+        let asks_texts = new.iter().any(|text| text.is_some()) || !edit.custom_fields.is_empty();
+        // A call that asks for nothing takes the least right there is.
+        if asks_texts || !(asks_options || edit.mute_all.is_some()) {
+            permit(Doing::EditProfile)?;
         }
-        self.set_options(&mut room, edit.join_option, edit.invite_option, edit.max_members)?;
-        if let Some(name) = &edit.name {
-            room.name.clone_from(name);
+        if asks_options {
+            permit(Doing::EditOptions)?;
         }
-        let before = self.room(group);
-        let told = |room: &Room| (room.join, room.invite, room.cap, room.name.clone());
-        if told(before) != told(&room) {
-            room.log.push(Told {
-                kind: EventKind::onGroupInfoChanged,
-                op: Some(caller.user.clone()),
-                starts: BTreeSet::new(),
-                ends: BTreeSet::new(),
-            });
-            *before = room;
+        if edit.mute_all.is_some() {
+            permit(Doing::MuteAll)?;
+        }
+        self.set_options(&mut room, &options, false)?;
+        room.mute_all = edit.mute_all.unwrap_or(room.mute_all);
+        let texts = &mut room.texts;
+        let places =
+            [&mut texts.name, &mut texts.introduction, &mut texts.notification, &mut texts.face];
+        for (place, new) in places.into_iter().zip(new) {
+            place.clone_from(new.as_ref().unwrap_or(&place.clone()));
+        }
+        let fields = &mut room.texts.fields;
+        let fields = change_fields(fields, &edit.custom_fields, FIELDS_OF_GROUP)?;
+        let mut infos = differences(self.room(group), &room);
+        let of_field = |(key, value): (String, Option<String>)| json!({ "type": "customFields", "key": key, "value": value });
+        infos.extend(fields.into_iter().map(of_field));
+        if !infos.is_empty() {
+            room.note(Told { infos, ..Told::of(EventKind::onGroupInfoChanged, &caller.user) });
+            *self.room(group) = room;
         }
         Ok(Reply::Done)
     }
 
-    /// Sets options as far as the type lets them be set (1.3, 1.4, r).
+    /// Sets options as far as the type lets them be set (1.3, 1.4, r). A lenient call's other wishes are
+    /// passed over.
     pub(super) fn set_options(
         &self,
         room: &mut Room,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
+        options: &Options,
+        lenient: bool,
     ) -> Result<(), Reason> {
-        let live = room.group_type == GroupType::AVChatRoom;
-        let fixed =
-            matches!(room.group_type, GroupType::Work | GroupType::Meeting | GroupType::AVChatRoom);
+        let join = options.join.filter(|join| *join != room.join);
+        let invite = options.invite.filter(|invite| *invite != room.invite);
         if let Some(join) = join {
-            if fixed && join != room.join {
+            if !room.kind.join_is_fixed() {
+                room.join = join;
+            } else if !lenient {
                 return Err(Reason::NotAllowedForType);
             }
-            room.join = join;
         }
         if let Some(invite) = invite {
-            if live && invite != room.invite {
+            if !room.kind.invite_is_fixed() {
+                room.invite = invite;
+            } else if !lenient {
                 return Err(Reason::NotAllowedForType);
             }
-            room.invite = invite;
         }
-        if let Some(cap) = cap.filter(|_| !live) {
+        // A group that has no bound gets none (r).
+        if let Some(cap) = options.cap.filter(|_| room.cap.is_some()) {
             if cap < 1 {
                 return Err(Reason::InvalidParameter);
             }
-            if cap > self.numbers.highest_cap {
+            if cap > room.kind.highest(self.numbers.highest_cap) {
                 return Err(Reason::MemberCapTooHigh);
             }
             room.cap = Some(cap);
@@ -318,4 +355,24 @@ impl World {
         }
         Ok(Reply::Done)
     }
+}
+
+/// What is told of a group that was changed, but for the app's own fields.
+fn differences(before: &Room, after: &Room) -> Vec<Value> {
+    let shown = |room: &Room| -> BTreeMap<&str, Value> {
+        let Texts { name, introduction, notification, face, .. } = &room.texts;
+        BTreeMap::from([
+            ("groupName", json!(name)),
+            ("introduction", json!(introduction)),
+            ("notification", json!(notification)),
+            ("faceUrl", json!(face)),
+            ("joinOption", json!(room.join.word())),
+            ("inviteOption", json!(room.invite.word())),
+            ("maxMemberCount", json!(room.cap)),
+            ("muteAll", json!(room.mute_all)),
+        ])
+    };
+    let before = shown(before);
+    let different = shown(after).into_iter().filter(|(field, value)| before[field] != *value);
+    different.map(|(field, value)| json!({ "type": field, "value": value })).collect()
 }

@@ -1,18 +1,20 @@
 //! Operations as scripts name them: people by their part ("the owner", "a member") or by number, so that
 //! most of them can succeed. Against a world as it is, each becomes a command.
 
-use muster::model::command::{CreateGroup, GroupEdit, UserEdit};
+use std::collections::BTreeMap;
+
+use muster::model::command::UserEdit;
 use muster::model::{
-    ApplicationId, Caller, Command, CustomFields, GroupId, GroupType, InviteConsent, InviteOption,
-    JoinOption, NewMember, Operation, Role, UserId,
+    ApplicationId, Caller, Command, GroupId, InviteConsent, Operation, Role, UserId,
 };
 use proptest::sample::Index;
 
-use super::world::World;
+use super::deeds::{Create, What};
+use super::world::{Room, World};
 
 pub(super) const PEOPLE: usize = 8;
 pub(super) const GROUPS: usize = 4;
-const ADMINISTRATOR: &str = "administrator";
+pub(super) const ADMINISTRATOR: &str = "administrator";
 
 /// Somebody who acts or is named.
 #[derive(Clone, Debug)]
@@ -23,6 +25,12 @@ pub(super) enum Who {
     Owner,
     /// One of the group's members.
     Member(Index),
+    /// One of the group's admins.
+    Admin(Index),
+    /// One of those who were muted in the group, members or not.
+    Quiet(Index),
+    /// One of those who were banned from the group.
+    Banned(Index),
     /// The app administrator.
     Administrator,
 }
@@ -32,6 +40,8 @@ pub(super) enum Who {
 pub(super) enum Which {
     /// One of those that are open.
     Open(Index),
+    /// The one that was opened last.
+    Newest,
     /// One of those that came to an end.
     Past(Index),
     /// None that ever was.
@@ -72,46 +82,11 @@ impl Limit {
 pub(super) enum Op {
     /// Some accounts are imported; the others are made later, or by being named.
     Import(Vec<Option<InviteConsent>>),
-    Create {
-        by: Who,
-        owner: Option<usize>,
-        group: usize,
-        group_type: GroupType,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
-        members: Vec<(usize, bool)>,
-    },
-    Edit {
+    Create(Box<Create>),
+    In {
         by: Who,
         group: usize,
-        name: Option<u8>,
-        join: Option<JoinOption>,
-        invite: Option<InviteOption>,
-        cap: Option<i32>,
-    },
-    Dismiss {
-        by: Who,
-        group: usize,
-    },
-    Invite {
-        by: Who,
-        group: usize,
-        users: Vec<Who>,
-    },
-    Join {
-        by: Who,
-        group: usize,
-    },
-    Quit {
-        by: Who,
-        group: usize,
-    },
-    Kick {
-        by: Who,
-        group: usize,
-        users: Vec<Who>,
-        ban: Option<u32>,
+        what: What,
     },
     Decide {
         by: Decider,
@@ -133,28 +108,42 @@ pub(super) enum Op {
     Wait(u8),
 }
 
-fn person(number: usize) -> UserId {
+pub(super) fn person(number: usize) -> UserId {
     UserId::from_stored(&format!("u{number}"))
 }
 
-fn group_id(number: usize) -> GroupId {
+pub(super) fn group_id(number: usize) -> GroupId {
     GroupId::from_stored(&format!("g{number}"))
 }
 
 impl Who {
-    fn find(&self, world: &World, group: Option<&GroupId>) -> UserId {
+    pub(super) fn find(&self, world: &World, group: Option<&GroupId>) -> UserId {
         let room = group.and_then(|group| world.rooms.get(group));
         match self {
             Self::Person(number) => person(*number),
             Self::Administrator => UserId::from_stored(ADMINISTRATOR),
             Self::Owner => room.and_then(|room| room.owner.clone()).unwrap_or_else(|| person(0)),
-            Self::Member(index) => match room.map(|room| &room.members) {
-                Some(members) if !members.is_empty() => {
-                    index.get(&members.keys().cloned().collect::<Vec<_>>()).clone()
-                }
-                _ => person(index.index(PEOPLE)),
-            },
+            Self::Member(index) => one_of(*index, room.map(|room| &room.members)),
+            Self::Admin(index) => {
+                let admins = room.map(|room| {
+                    let all = room.members.iter().filter(|(_, seat)| seat.role == Role::Admin);
+                    all.map(|(user, _)| (user.clone(), ())).collect()
+                });
+                one_of(*index, admins.as_ref())
+            }
+            Self::Quiet(index) => one_of(*index, room.map(|room| &room.quiet)),
+            Self::Banned(index) => one_of(*index, room.map(|room| &room.banned)),
         }
+    }
+}
+
+/// One of those whom a table is about, or anybody if there are none.
+fn one_of<T>(index: Index, table: Option<&BTreeMap<UserId, T>>) -> UserId {
+    match table {
+        Some(table) if !table.is_empty() => {
+            table.keys().nth(index.index(table.len())).expect("one of them").clone()
+        }
+        _ => person(index.index(PEOPLE)),
     }
 }
 
@@ -164,7 +153,7 @@ fn caller(user: UserId) -> Caller {
 }
 
 /// Each once, at its first place, as both faces do it.
-fn once(users: impl Iterator<Item = UserId>) -> Vec<UserId> {
+pub(super) fn once(users: impl Iterator<Item = UserId>) -> Vec<UserId> {
     let mut found: Vec<UserId> = Vec::new();
     for user in users {
         if !found.contains(&user) {
@@ -198,24 +187,27 @@ impl Which {
                 let (group, subject) = (group.clone(), subject.clone());
                 Some(Chosen { id: *id, group, from: subject.clone(), subject })
             }
+            Self::Newest => open(world).into_iter().max_by_key(|chosen| chosen.id),
             Self::Open(index) => {
-                let mut open: Vec<Chosen> = world
-                    .rooms
-                    .iter()
-                    .flat_map(|(group, room)| {
-                        room.waiting.iter().map(|(subject, waiting)| Chosen {
-                            id: waiting.id.expect("an id"),
-                            group: group.clone(),
-                            subject: subject.clone(),
-                            from: waiting.from.clone(),
-                        })
-                    })
-                    .collect();
+                let mut open = open(world);
                 let place = index.index(open.len().max(1));
                 (place < open.len()).then(|| open.swap_remove(place))
             }
         }
     }
+}
+
+fn open(world: &World) -> Vec<Chosen> {
+    let of_room = |(group, room): (&GroupId, &Room)| -> Vec<Chosen> {
+        let all = room.waiting.iter().map(|(subject, waiting)| Chosen {
+            id: waiting.id.expect("an id"),
+            group: group.clone(),
+            subject: subject.clone(),
+            from: waiting.from.clone(),
+        });
+        all.collect()
+    };
+    world.rooms.iter().flat_map(of_room).collect()
 }
 
 impl Op {
@@ -230,17 +222,12 @@ impl Op {
                 let operation = Operation::ImportUsers { users: users.collect() };
                 (UserId::from_stored(ADMINISTRATOR), operation)
             }
-            Self::Create { .. } => self.creation(world)?,
-            Self::Edit { by, group, name, join, invite, cap } => {
+            Self::Create(create) => create.command(world),
+            Self::In { by, group, what } => {
                 let group = group_id(*group);
-                let edit = Box::new(GroupEdit {
-                    name: name.map(|number| format!("name {number}")),
-                    join_option: *join,
-                    invite_option: *invite,
-                    max_members: *cap,
-                    ..GroupEdit::default()
-                });
-                (by.find(world, Some(&group)), Operation::EditGroup { group, edit })
+                let by = by.find(world, Some(&group));
+                let operation = what.operation(world, group, &by);
+                (by, operation)
             }
             Self::PutUser { by, user, consent, limit } => {
                 let user = person(*user);
@@ -257,39 +244,8 @@ impl Op {
                 let operation = Operation::Release { group: group_id(*group) };
                 (UserId::from_stored(ADMINISTRATOR), operation)
             }
-            _ => self.in_a_group(world)?,
         };
         Some(Command { caller: caller(user), operation, idempotency: None })
-    }
-
-    fn in_a_group(&self, world: &World) -> Option<(UserId, Operation)> {
-        let (Self::Dismiss { by, group }
-        | Self::Join { by, group }
-        | Self::Quit { by, group }
-        | Self::Invite { by, group, .. }
-        | Self::Kick { by, group, .. }) = self
-        else {
-            return None;
-        };
-        let group = group_id(*group);
-        let by = by.find(world, Some(&group));
-        let find = |users: &[Who]| once(users.iter().map(|who| who.find(world, Some(&group))));
-        let operation = match self {
-            Self::Dismiss { .. } => Operation::Dismiss { group },
-            Self::Join { .. } => Operation::Join { group, message: String::new() },
-            Self::Invite { users, .. } => {
-                Operation::Invite { users: find(users), group, silent: false }
-            }
-            Self::Kick { users, ban, .. } => Operation::Kick {
-                users: find(users),
-                group,
-                reason: String::new(),
-                ban_seconds: *ban,
-                silent: false,
-            },
-            _ => Operation::Quit { group },
-        };
-        Some((by, operation))
     }
 
     fn decision(&self, world: &World) -> Option<(UserId, Operation)> {
@@ -309,41 +265,6 @@ impl Op {
         }
         let operation = Operation::Expire { group, application, subject, from_user: from };
         Some((UserId::from_stored("muster"), operation))
-    }
-
-    fn creation(&self, world: &World) -> Option<(UserId, Operation)> {
-        let Self::Create { by, owner, group, group_type, join, invite, cap, members } = self else {
-            return None;
-        };
-        let by = by.find(world, None);
-        let is_administrator = by.as_str() == ADMINISTRATOR;
-        let owner = if is_administrator { owner.map(person) } else { Some(by.clone()) };
-        let named = once(members.iter().map(|(number, _)| person(*number)));
-        let role = |user: &UserId| {
-            let admin = members.iter().any(|(number, admin)| *admin && person(*number) == *user);
-            if admin { Role::Admin } else { Role::Member }
-        };
-        let operation = Operation::CreateGroup(Box::new(CreateGroup {
-            group: group_id(*group),
-            group_type: *group_type,
-            own_type: None,
-            name: "name 0".to_owned(),
-            introduction: String::new(),
-            notification: String::new(),
-            face_url: String::new(),
-            owner,
-            join_option: *join,
-            invite_option: *invite,
-            max_members: *cap,
-            members: named
-                .iter()
-                .map(|user| NewMember::with_role(user.clone(), role(user)))
-                .collect(),
-            custom_fields: CustomFields::new(),
-            lenient: false,
-            imported: None,
-        }));
-        Some((by, operation))
     }
 }
 

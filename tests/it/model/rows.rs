@@ -2,13 +2,12 @@
 //! what these note as changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use muster::model::{
-    Application, ApplicationId, Ban, Command, Group, GroupId, InviteConsent, Limits, Member,
-    Moment, Profile, User, UserId,
+    Application, ApplicationId, Ban, Command, Group, GroupId, InviteConsent, Member, Moment,
+    Profile, User, UserId,
 };
-use muster::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook, Types};
+use muster::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook};
 
 use super::checks::Replay;
 use super::world::World;
@@ -19,7 +18,8 @@ pub(super) struct Tables {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) profiles: BTreeMap<GroupId, Profile>,
     pub(super) members: BTreeMap<(GroupId, UserId), Member>,
-    pub(super) bans: BTreeMap<(GroupId, UserId), Ban>,
+    /// Bans, with who set them.
+    pub(super) bans: BTreeMap<(GroupId, UserId), (Ban, UserId)>,
     pub(super) applications: BTreeMap<(GroupId, ApplicationId), Application>,
     pub(super) users: BTreeMap<UserId, User>,
     pub(super) releases: BTreeSet<GroupId>,
@@ -27,9 +27,8 @@ pub(super) struct Tables {
 
 impl Tables {
     /// What a batch needs of its groups.
-    pub(super) fn facts(&self, batch: &[Command], now: Moment, limits: &Arc<Limits>) -> Facts {
-        let rulebook = Rulebook { limits: limits.clone(), types: Arc::new(Types::builtin()) };
-        let mut facts = Facts::new(now, &rulebook);
+    pub(super) fn facts(&self, batch: &[Command], now: Moment, rulebook: &Rulebook) -> Facts {
+        let mut facts = Facts::new(now, rulebook);
         for command in batch {
             let Some(id) = command.operation.group() else { continue };
             let group = self.groups.get(id);
@@ -89,7 +88,7 @@ impl Tables {
         if let Some(member) = self.members.get(&key) {
             facts.members.insert(user.clone(), member.clone());
         }
-        if let Some(ban) = self.bans.get(&key) {
+        if let Some((ban, _)) = self.bans.get(&key) {
             facts.bans.insert(user.clone(), ban.clone());
         }
         for ((group, key), one) in &self.applications {
@@ -127,9 +126,13 @@ impl Tables {
             let member = facts.groups[id].members[user].clone();
             self.members.insert((id.clone(), user.clone()), member);
         }
-        for (id, user) in changes.bans.keys() {
+        for ((id, user), by) in &changes.bans {
             let ban = facts.groups[id].bans[user].clone();
-            self.bans.insert((id.clone(), user.clone()), ban);
+            self.bans.insert((id.clone(), user.clone()), (ban, by.clone()));
+        }
+        for place in &changes.unbanned {
+            assert!(!changes.bans.contains_key(place), "set and lifted at once: {place:?}");
+            self.bans.remove(place);
         }
         for (id, key) in &changes.applications {
             let one = facts.groups[id].applications[key].clone();

@@ -1,12 +1,33 @@
 //! The model: groups are sets of members, users are what they want, everything else is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
+use chrono::{SecondsFormat, TimeDelta};
 use muster::model::{
-    ApplicationId, ApplicationKind, EventKind, GroupId, GroupType, InviteConsent, InviteOption,
-    JoinOption, Limits, Role, UserId,
+    ApplicationId, ApplicationKind, CustomFields, EventKind, GroupId, InviteConsent, InviteOption,
+    JoinOption, Limits, Moment, Role, UserId,
 };
 use muster::rules::Facts;
+use serde_json::Value;
+
+use super::kinds::Kind;
+
+/// The end of what never ends.
+pub(super) const NEVER: i64 = i64::MAX;
+
+/// A moment, so many seconds after the beginning.
+pub(super) fn moment(seconds: i64) -> Moment {
+    Moment::from_timestamp(1_700_000_000, 0).expect("a moment") + TimeDelta::seconds(seconds)
+}
+
+/// A moment as clients read it.
+pub(super) fn shown(seconds: i64) -> String {
+    if seconds == NEVER {
+        return "9999-12-31T23:59:59.000Z".to_owned();
+    }
+    moment(seconds).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
 
 /// A person with an account.
 #[derive(Clone, Debug)]
@@ -18,12 +39,45 @@ pub(super) struct Person {
 }
 
 /// One event of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Told {
     pub(super) kind: EventKind,
     pub(super) op: Option<UserId>,
     pub(super) starts: BTreeSet<UserId>,
     pub(super) ends: BTreeSet<UserId>,
+    /// Who is named, each with what is said of him.
+    pub(super) names: BTreeMap<UserId, Value>,
+    /// What changed of the group.
+    pub(super) infos: Vec<Value>,
+    pub(super) reason: String,
+    pub(super) silent: bool,
+}
+
+impl Told {
+    /// An event that names nobody.
+    pub(super) fn of(kind: EventKind, op: &UserId) -> Self {
+        Self {
+            kind,
+            op: Some(op.clone()),
+            starts: BTreeSet::new(),
+            ends: BTreeSet::new(),
+            names: BTreeMap::new(),
+            infos: Vec::new(),
+            reason: String::new(),
+            silent: false,
+        }
+    }
+
+    /// An event that names people and says nothing more of them.
+    pub(super) fn naming<'a>(
+        kind: EventKind,
+        op: &UserId,
+        users: impl IntoIterator<Item = &'a UserId>,
+    ) -> Self {
+        let nothing = || Value::Object(serde_json::Map::new());
+        let names = users.into_iter().map(|user| (user.clone(), nothing())).collect();
+        Self { names, ..Self::of(kind, op) }
+    }
 }
 
 /// Somebody would be a member if somebody agreed.
@@ -37,30 +91,67 @@ pub(super) struct Waiting {
     pub(super) id: Option<ApplicationId>,
 }
 
+/// A membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) role: Role,
+    pub(super) since: i64,
+    pub(super) card: String,
+    pub(super) fields: CustomFields,
+}
+
+/// Somebody is kept out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeptOut {
+    pub(super) until: i64,
+    pub(super) reason: String,
+    pub(super) by: UserId,
+}
+
+/// What people read of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub(super) name: String,
+    pub(super) introduction: String,
+    pub(super) notification: String,
+    pub(super) face: String,
+    pub(super) fields: CustomFields,
+}
+
 /// A group, also after its end.
 #[derive(Clone, Debug)]
 pub(super) struct Room {
-    pub(super) group_type: GroupType,
+    pub(super) kind: Kind,
+    pub(super) created: i64,
     pub(super) owner: Option<UserId>,
-    pub(super) name: String,
+    pub(super) texts: Texts,
     pub(super) join: JoinOption,
     pub(super) invite: InviteOption,
     pub(super) cap: Option<i32>,
-    pub(super) members: BTreeMap<UserId, Role>,
-    pub(super) banned: BTreeMap<UserId, i64>,
+    pub(super) mute_all: bool,
+    pub(super) members: BTreeMap<UserId, Seat>,
+    /// Until when people may not speak, members or not: a mute outlives leaving.
+    pub(super) quiet: BTreeMap<UserId, i64>,
+    pub(super) banned: BTreeMap<UserId, KeptOut>,
     pub(super) waiting: BTreeMap<UserId, Waiting>,
-    pub(super) log: Vec<Told>,
+    /// Shared by the copies that a refused call is undone with.
+    pub(super) log: Vec<Rc<Told>>,
     pub(super) gone: bool,
 }
 
 impl Room {
+    /// Adds an event to the log.
+    pub(super) fn note(&mut self, told: Told) {
+        self.log.push(Rc::new(told));
+    }
+
     /// Whether being in it counts towards a user's limit.
     pub(super) fn counts(&self) -> bool {
-        self.group_type != GroupType::AVChatRoom
+        self.kind.counts()
     }
 
     pub(super) fn role(&self, user: &UserId) -> Option<Role> {
-        self.members.get(user).copied()
+        self.members.get(user).map(|seat| seat.role)
     }
 
     /// Whether so many more find room.
@@ -69,9 +160,19 @@ impl Room {
         newcomers == 0 || self.cap.is_none_or(|cap| wanted <= cap)
     }
 
-    pub(super) fn managers(&self) -> Vec<UserId> {
-        let managing = self.members.iter().filter(|(_, role)| **role != Role::Member);
+    pub(super) fn managers(&self) -> BTreeSet<UserId> {
+        let managing = self.members.iter().filter(|(_, seat)| seat.role != Role::Member);
         managing.map(|(user, _)| user.clone()).collect()
+    }
+
+    /// Whether somebody is kept out at this moment.
+    pub(super) fn keeps_out(&self, user: &UserId, now: i64) -> bool {
+        self.banned.get(user).is_some_and(|ban| ban.until > now)
+    }
+
+    /// Until when somebody may not speak, if he may not at this moment.
+    pub(super) fn quiet_until(&self, user: &UserId, now: i64) -> Option<i64> {
+        self.quiet.get(user).copied().filter(|until| *until > now)
     }
 }
 
