@@ -58,6 +58,7 @@ fn row(id: &str) -> User {
         membership_rev: 1,
         user_seq: 0,
         deleted_at: None,
+        deleted_by: None,
         created_at: now(),
         fresh: false,
     }
