@@ -312,7 +312,7 @@ impl World {
     ) -> Answer {
         let room = self.living(group)?.clone();
         room.kind.permit(Doing::Import, caller.administrator, None)?;
-        self.check_batch(members.len())?;
+        Self::check_named(members.len())?;
         check_roles(room.kind, members)?;
         if members.iter().any(|one| one.joined_at.is_some_and(|at| at > moment(self.now))) {
             return Err(Reason::InvalidParameter);

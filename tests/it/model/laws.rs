@@ -109,6 +109,11 @@ impl World {
         self.rooms.get(group).filter(|room| !room.gone).ok_or(Reason::GroupNotFound)
     }
 
+    /// A call that brings nobody in, or a group from elsewhere, has bounds that no script comes near (1.5).
+    pub(super) fn check_named(named: usize) -> Result<(), Reason> {
+        if named == 0 { Err(Reason::InvalidParameter) } else { Ok(()) }
+    }
+
     pub(super) fn check_batch(&self, named: usize) -> Result<(), Reason> {
         match named {
             0 => Err(Reason::InvalidParameter),

@@ -56,7 +56,7 @@ impl World {
     ) -> Answer {
         let room = self.living(group)?.clone();
         room.kind.permit(Doing::Mute, caller.administrator, room.role(&caller.user))?;
-        self.check_batch(users.len())?;
+        Self::check_named(users.len())?;
         let mut lines = Vec::new();
         let mut names = BTreeMap::new();
         for user in users {
