@@ -57,8 +57,11 @@ fn check(facts: &Facts, caller: &Caller, create: &CreateGroup) -> Result<Group, 
     })
 }
 
-/// Whether members may begin with the roles that they are given.
+/// Whether members may begin with the roles that they are given: the owner is named elsewhere.
 pub(super) fn check_roles(rules: &TypeRules, members: &[NewMember]) -> Result<(), Error> {
+    if members.iter().any(|member| member.role == Role::Owner) {
+        return Err(Error::parameter("memberList", "names an owner; a group has at most one"));
+    }
     if rules.traits.has_admins || !members.iter().any(|member| manages(member.role)) {
         return Ok(());
     }
