@@ -12,7 +12,7 @@ function h(name, attributes, ...children) {
     if (typeof value === "function") element.addEventListener(key, value);
     else if (value !== false && value !== undefined) element.setAttribute(key, value);
   }
-  element.append(...children.flat(3).filter((child) => child !== undefined && child !== null && child !== ""));
+  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== ""));
   return element;
 }
 
@@ -94,7 +94,7 @@ function show(value, indent = "", before = 0) {
 function kind(schema) {
   const whole = resolve(schema);
   if (whole.type === "array") return `list of ${kind(whole.items)}`;
-  if (typeof whole.additionalProperties === "object") return `object of ${kind(whole.additionalProperties)} by name`;
+  if (typeof whole.additionalProperties === "object") return `map of ${kind(whole.additionalProperties)}`;
   const types = [whole.type ?? "anything"].flat();
   return types.map((type) => (type === "object" ? "object" : type)).join(" or ");
 }
