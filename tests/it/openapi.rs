@@ -74,7 +74,7 @@ fn every_operation_has_a_text_a_tag_examples_schemas_and_refusals() {
             }
         }
     }
-    assert!(ids.len() > 17, "only {} operations", ids.len());
+    assert!(ids.len() > 30, "only {} operations", ids.len());
 }
 
 #[test]
@@ -145,6 +145,37 @@ async fn what_the_document_names_exists_and_no_other_method_does() {
             let reason = answer.body["data"]["reason"].as_str().unwrap_or_default();
             let found = !["unknown_route", "method_not_allowed"].contains(&reason);
             assert_eq!(found, known, "{method} {path}: {answer:?}");
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_route_knows_the_query_parameters_that_the_document_names_and_no_other() {
+    let server = Server::start().await;
+    let of = |operation: &'static Value| -> BTreeSet<&'static str> {
+        let all = operation["parameters"].as_array().into_iter().flatten();
+        let query = all.filter(|one| one["in"] == "query");
+        query.map(|one| one["name"].as_str().expect("a name")).collect()
+    };
+    let mut names: BTreeSet<&str> =
+        operations().iter().flat_map(|(.., operation)| of(operation)).collect();
+    names.insert("zzz");
+    let bearer = format!("Bearer {}", server.token(ADMIN));
+    for (path, method, operation) in operations() {
+        if operation["security"].is_array() {
+            continue;
+        }
+        let target = example_path(path, operation);
+        for name in &names {
+            let asked = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+            let target = format!("{target}?{name}=%00");
+            let answer = server.send(asked, &target, &[("authorization", &bearer)], "").await;
+            let unknown = answer.body["data"]["reason"] == "unknown_field";
+            assert_eq!(unknown, !of(operation).contains(name), "{method} {target}: {answer:?}");
+            if unknown || *name == "dryRun" {
+                assert_eq!(answer.body["data"]["field"], *name, "{method} {target}");
+            }
         }
     }
     server.stop().await;

@@ -12,7 +12,7 @@ function h(name, attributes, ...children) {
     if (typeof value === "function") element.addEventListener(key, value);
     else if (value !== false && value !== undefined) element.setAttribute(key, value);
   }
-  element.append(...children.flat(3).filter((child) => child !== undefined && child !== null && child !== ""));
+  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== ""));
   return element;
 }
 
@@ -94,6 +94,7 @@ function show(value, indent = "", before = 0) {
 function kind(schema) {
   const whole = resolve(schema);
   if (whole.type === "array") return `list of ${kind(whole.items)}`;
+  if (typeof whole.additionalProperties === "object") return `map of ${kind(whole.additionalProperties)}`;
   const types = [whole.type ?? "anything"].flat();
   return types.map((type) => (type === "object" ? "object" : type)).join(" or ");
 }
@@ -108,6 +109,7 @@ function bounds(schema) {
   range(schema.minimum, schema.maximum, "");
   range(schema.minLength, schema.maxLength, " bytes");
   range(schema.minItems, schema.maxItems, " items");
+  range(schema.minProperties, schema.maxProperties, " names");
   if (schema.default !== undefined) found.push(`usually ${schema.default}`);
   if (schema.format === "date-time") found.push("RFC 3339");
   if (schema.format === "uuid") found.push("UUID");
@@ -118,7 +120,7 @@ function bounds(schema) {
  * for what is inside it. */
 function field(name, schema, mark, depth, answer = false) {
   const whole = resolve(schema);
-  const words = whole.enum?.map((word, index) => [index ? " " : "", h("code", { class: "word" }, String(word))]);
+  const words = (whole.enum ?? whole.propertyNames?.enum)?.map((word, index) => [index ? " " : "", h("code", { class: "word" }, String(word))]);
   const row = h("div", { class: `field depth${Math.min(depth, 3)}` },
     h("div", { class: "what" }, h("code", { class: "fieldname" }, name), " ",
       h("span", { class: "kind" }, kind(whole), bounds(whole) ? `, ${bounds(whole)}` : ""),
@@ -127,10 +129,11 @@ function field(name, schema, mark, depth, answer = false) {
   return [row, inside(whole, depth + 1, answer)];
 }
 
-/** The fields of an object, or of the objects in a list. */
+/** The fields of an object, of the objects in a list, or of those by name. */
 function inside(schema, depth, answer = false) {
   const whole = resolve(schema);
-  const object = whole.type === "array" ? resolve(whole.items) : whole;
+  const named = typeof whole.additionalProperties === "object" ? whole.additionalProperties : undefined;
+  const object = whole.type === "array" ? resolve(whole.items) : resolve(named ?? whole);
   if (depth > 3) return [];
   return Object.entries(object.properties ?? {}).map(([name, inner]) => {
     const required = object.required?.includes(name);

@@ -26,7 +26,7 @@ struct Decision {
 /// Open applications.
 ///
 /// What the caller may decide, as an invited person or as owner or admin of a group, and what he asked for himself. With
-/// `groupID` all of that group, for those who decide them.
+/// `groupID` all of that group, for its owner and admins.
 #[utoipa::path(
     get, path = "/applications", tag = "Applications",
     params(
@@ -38,7 +38,11 @@ struct Decision {
             "groupID": "team", "fromUser": "alice", "toUser": "erin", "message": "",
             "addTime": "2026-01-01T12:00:00.000Z", "expireTime": "2026-01-08T12:00:00.000Z",
             "canDecide": true
-        }] })))
+        }] }))),
+    extensions(("x-refuses" = json!(refuses![
+        InvalidGroupId, GroupNotFound, NotAllowedForType, AdministratorsOnly, NotAMember,
+        RoleTooLow,
+    ])))
 )]
 pub async fn list_applications(State(app): State<App>, asked: Asked, query: Query) -> Answer {
     let query = query.only(&["groupID", "limit", "next"], &[])?;
@@ -93,9 +97,9 @@ async fn of_group(
     responses((status = 200, description = "Accepted.", body = shapes::Joining,
         example = json!({ "status": "joined" }))),
     extensions(("x-refuses" = json!(refuses![
-        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow, NotAllowedForType,
-        InviteDisabled, DeclinedByUser, Banned, GroupFull, GroupLimitReached, UnknownAccount,
-        AccountDeleted,
+        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow,
+        NotAllowedForType, InviteDisabled, DeclinedByUser, Banned, GroupFull, GroupLimitReached,
+        UnknownAccount, AccountDeleted, AdministratorsOnly,
     ])))
 )]
 pub async fn accept_application(
@@ -116,7 +120,8 @@ pub async fn accept_application(
     request_body(content = Decision, example = json!({ "message": "Not now" })),
     responses((status = 200, description = "Refused.")),
     extensions(("x-refuses" = json!(refuses![
-        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow, NotAllowedForType,
+        ApplicationNotFound, AlreadyHandled, GroupNotFound, NotAMember, RoleTooLow,
+        NotAllowedForType, AdministratorsOnly,
     ])))
 )]
 pub async fn refuse_application(

@@ -24,7 +24,7 @@ const FIELD: &str = "attributes";
 #[schema(as = ReplaceAttributes)]
 #[serde(deny_unknown_fields)]
 struct Replace {
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, String>)]
     attributes: Pairs<String>,
 }
 
@@ -32,19 +32,20 @@ struct Replace {
 #[schema(as = MergeAttributes)]
 #[serde(deny_unknown_fields)]
 struct Merge {
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
     attributes: Pairs<Option<String>>,
 }
 
-/// A group's attributes.
+/// Read a group's attributes.
 ///
-/// For members: all of them, or those of the keys that are named.
+/// For members: all of them, or those of the keys that are named; a key that the group does not have is left out.
+/// SDK: `getGroupAttributes`.
 #[utoipa::path(
-    get, path = "/groups/{groupID}/attributes", tag = "Groups",
+    get, path = "/groups/{groupID}/attributes", tag = "Attributes",
     params(("key" = Option<Vec<String>>, Query)),
     responses((status = 200, description = "The attributes.", body = shapes::Attributes,
         example = json!({ "attributes": { "topic": "lunch" }, "seq": 4 }))),
-    extensions(("x-refuses" = json!(refuses![NotAMember])))
+    extensions(("x-refuses" = json!(refuses![AttributeKeyInvalid])))
 )]
 pub async fn get_attributes(
     State(app): State<App>,
@@ -71,12 +72,15 @@ pub async fn get_attributes(
 }
 
 /// Replace all attributes.
+///
+/// What is not named goes. In a Work group any member, in an AVChatRoom the owner, otherwise owner and admins. All or
+/// nothing; what changes nothing does not count as a change. SDK: `initGroupAttributes`.
 #[utoipa::path(
-    put, path = "/groups/{groupID}/attributes", tag = "Groups",
+    put, path = "/groups/{groupID}/attributes", tag = "Attributes",
     request_body(content = Replace, example = json!({ "attributes": { "topic": "lunch" } })),
     responses((status = 200, description = "Replaced.")),
     extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, AttributeKeyInvalid, AttributeValueTooLong, TooManyAttributes,
+        MissingField, AttributeKeyInvalid, AttributeValueTooLong, TooManyAttributes,
         AttributesTooLarge, AttributesTooOften,
     ])))
 )]
@@ -97,13 +101,14 @@ pub async fn replace_attributes(
 
 /// Change some attributes.
 ///
-/// `null` removes one.
+/// What is not named stays, and `null` removes one: that it was not there is no refusal. Who may, as for replacing all.
+/// SDK: `setGroupAttributes`, `deleteGroupAttributes`.
 #[utoipa::path(
-    patch, path = "/groups/{groupID}/attributes", tag = "Groups",
+    patch, path = "/groups/{groupID}/attributes", tag = "Attributes",
     request_body(content = Merge, example = json!({ "attributes": { "topic": "dinner", "place": null } })),
     responses((status = 200, description = "Changed.")),
     extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, AttributeKeyInvalid, AttributeValueTooLong, TooManyAttributes,
+        MissingField, AttributeKeyInvalid, AttributeValueTooLong, TooManyAttributes,
         AttributesTooLarge, AttributesTooOften,
     ])))
 )]
@@ -123,10 +128,12 @@ pub async fn merge_attributes(
 }
 
 /// Remove all attributes.
+///
+/// Who may, as for replacing all. SDK: `deleteGroupAttributes`.
 #[utoipa::path(
-    delete, path = "/groups/{groupID}/attributes", tag = "Groups",
+    delete, path = "/groups/{groupID}/attributes", tag = "Attributes",
     responses((status = 200, description = "Removed.")),
-    extensions(("x-refuses" = json!(refuses![NotAMember, RoleTooLow, AttributesTooOften])))
+    extensions(("x-refuses" = json!(refuses![AttributesTooOften])))
 )]
 pub async fn clear_attributes(
     State(app): State<App>,

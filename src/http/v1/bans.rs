@@ -41,18 +41,22 @@ fn shown(ban: &BanView) -> Value {
     })
 }
 
-/// Who is kept out of a group.
+/// List bans.
 ///
-/// For those who may ban. Bans that have ended are not listed.
+/// Who is kept out, sorted by id. For those who may ban: owner and admins, in a Work group the owner. Bans that have ended
+/// are not listed.
 #[utoipa::path(
-    get, path = "/groups/{groupID}/bans", tag = "Members",
+    get, path = "/groups/{groupID}/bans", tag = "Bans",
     params(("limit" = Option<i64>, Query), ("next" = Option<String>, Query)),
     responses((status = 200, description = "A page of bans.", body = shapes::BanPage,
         example = json!({ "banList": [{
-            "userID": "mallory", "banUntil": null, "reason": "spam",
-            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:00.000Z"
+            "userID": "bob", "banUntil": "2026-01-01T13:00:05.000Z", "reason": "spam",
+            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:05.000Z"
+        }, {
+            "userID": "mallory", "banUntil": null, "reason": "",
+            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:04.000Z"
         }] }))),
-    extensions(("x-refuses" = json!(refuses![NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly])))
+    extensions(("x-refuses" = json!(refuses![InvalidUserId])))
 )]
 pub async fn list_bans(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["limit", "next"], &[])?;
@@ -66,19 +70,17 @@ pub async fn list_bans(State(app): State<App>, asked: Asked, id: InPath, query: 
     Ok(ok(page("banList", bans.iter().map(shown).collect(), next)))
 }
 
-/// One person's ban.
+/// Read a person's ban.
 ///
-/// For those who may ban.
+/// For those who may ban. A ban that has ended is none.
 #[utoipa::path(
-    get, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    get, path = "/groups/{groupID}/bans/{userID}", tag = "Bans",
     responses((status = 200, description = "The ban.", body = shapes::BanLine,
         example = json!({
-            "userID": "bob", "banUntil": "2026-01-01T13:00:00.000Z", "reason": "spam",
-            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:00.000Z"
+            "userID": "bob", "banUntil": "2026-01-01T13:00:05.000Z", "reason": "spam",
+            "opUser": { "userID": "alice" }, "banTime": "2026-01-01T12:00:05.000Z"
         }))),
-    extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, BanNotFound,
-    ])))
+    extensions(("x-refuses" = json!(refuses![BanNotFound])))
 )]
 pub async fn get_ban(
     State(app): State<App>,
@@ -97,15 +99,14 @@ pub async fn get_ban(
 
 /// Keep somebody out.
 ///
-/// A member is removed with it; a stranger can be kept out, too. Until the ban ends, the person cannot be invited,
-/// apply or enter. Without `seconds` it holds until it is lifted.
+/// Owner and admins, who ban members below them only; in a Work group the owner. A member is removed with it; a stranger
+/// can be kept out, too, and his open application ends. Until the ban ends, nobody brings the person in and he cannot
+/// enter or apply, not even through an app administrator. A ban that there is already is replaced.
 #[utoipa::path(
-    put, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    put, path = "/groups/{groupID}/bans/{userID}", tag = "Bans",
     request_body(content = Put, example = json!({ "seconds": 3600, "reason": "spam" })),
     responses((status = 200, description = "Banned.")),
-    extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, IsOwner,
-    ])))
+    extensions(("x-refuses" = json!(refuses![IsOwner])))
 )]
 pub async fn put_ban(
     State(app): State<App>,
@@ -127,12 +128,12 @@ pub async fn put_ban(
 }
 
 /// Lift a ban.
+///
+/// For those who may ban. Whoever was removed with it does not come back by himself.
 #[utoipa::path(
-    delete, path = "/groups/{groupID}/bans/{userID}", tag = "Members",
+    delete, path = "/groups/{groupID}/bans/{userID}", tag = "Bans",
     responses((status = 200, description = "Lifted.")),
-    extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, BanNotFound,
-    ])))
+    extensions(("x-refuses" = json!(refuses![BanNotFound])))
 )]
 pub async fn delete_ban(
     State(app): State<App>,

@@ -34,7 +34,7 @@ struct Create {
     join_option: Option<String>,
     invite_option: Option<String>,
     max_member_count: Option<i64>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     custom_fields: Option<Pairs<Option<String>>>,
     #[schema(value_type = Option<Vec<FirstMember>>)]
     member_list: Option<Vec<Object<FirstMember>>>,
@@ -47,7 +47,7 @@ struct FirstMember {
     user: String,
     role: Option<String>,
     #[serde(rename = "customFields")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     custom_fields: Option<Pairs<Option<String>>>,
 }
 
@@ -63,7 +63,7 @@ struct Edit {
     invite_option: Option<String>,
     max_member_count: Option<i64>,
     mute_all: Option<bool>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     custom_fields: Option<Pairs<Option<String>>>,
 }
 
@@ -75,7 +75,7 @@ struct Edit {
     post, path = "/groups", tag = "Groups",
     request_body(content = Create, example = json!({
         "groupID": "team", "groupType": "Work", "groupName": "The team",
-        "memberList": [{ "userID": "dave" }]
+        "customFields": { "floor": "3" }, "memberList": [{ "userID": "dave" }]
     })),
     responses((status = 201, description = "Made.", body = shapes::CreatedGroup,
         example = json!({ "groupID": "team", "memberList": [{ "memberID": "dave", "result": 1 }] }))),
@@ -246,10 +246,10 @@ pub(super) fn standing(caller: &Caller, view: &GroupView) -> Standing {
         example = json!({
             "groupID": "team", "groupType": "Work", "groupName": "The team", "faceUrl": "",
             "introduction": "", "memberCount": 3, "joinOption": "DisableApply", "owner": "alice",
-            "notification": "", "inviteOption": "FreeAccess", "maxMemberCount": 6000, "seq": 2,
-            "createTime": "2026-01-01T12:00:00.000Z", "role": "Owner"
-        }))),
-    extensions(("x-refuses" = json!(refuses![NotAMember])))
+            "notification": "", "inviteOption": "FreeAccess", "maxMemberCount": 6000,
+            "muteAll": false, "customFields": { "floor": "3" }, "seq": 2, "createTime": "2026-01-01T12:00:00.000Z",
+            "role": "Owner"
+        })))
 )]
 pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     query.only(&[], &[])?;
@@ -293,16 +293,14 @@ fn whole(view: &GroupView) -> Value {
 /// Change a group.
 ///
 /// What is absent stays. Name and texts: in a Work group any member, otherwise owner and admins. Options: owner and
-/// admins, in a Work group the owner. SDK: `setGroupInfo`.
+/// admins, in a Work group the owner; likewise `muteAll`. SDK: `setGroupInfo`.
 #[utoipa::path(
     patch, path = "/groups/{groupID}", tag = "Groups",
     request_body(content = Edit, example = json!({
         "groupName": "Our team", "inviteOption": "NeedPermission"
     })),
     responses((status = 200, description = "Changed.")),
-    extensions(("x-refuses" = json!(refuses![
-        MemberCapTooHigh, NotAMember, RoleTooLow, NotAllowedForType,
-    ])))
+    extensions(("x-refuses" = json!(refuses![MemberCapTooHigh])))
 )]
 pub async fn edit_group(
     State(app): State<App>,
@@ -323,8 +321,7 @@ pub async fn edit_group(
 /// app administrator's. SDK: `dismissGroup`.
 #[utoipa::path(
     delete, path = "/groups/{groupID}", tag = "Groups",
-    responses((status = 200, description = "Ended.")),
-    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, NotAMember, RoleTooLow])))
+    responses((status = 200, description = "Ended."))
 )]
 pub async fn dismiss_group(
     State(app): State<App>,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::asked::{Asked, InPath, Query};
 use super::groups::{standing, view};
-use super::openapi::{refuses, shapes};
+use super::openapi::shapes;
 use super::reply::{Answer, cut, ok};
 use crate::http::App;
 use crate::model::{Error, StreamKey};
@@ -40,8 +40,7 @@ struct Page<'a> {
             { "type": "event", "event": "onMemberInvited", "groupID": "team", "seq": 2,
               "time": "2026-01-01T12:00:01.000Z", "opUser": { "userID": "alice" },
               "memberList": [{ "userID": "bob" }] }
-        ], "oldest": 1 }))),
-    extensions(("x-refuses" = json!(refuses![NotAMember])))
+        ], "oldest": 1 })))
 )]
 pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query: Query) -> Answer {
     let query = query.only(&["after", "limit", "next"], &[])?;

@@ -31,7 +31,6 @@ struct Invite {
 /// limit. SDK: `inviteUserToGroup`.
 #[utoipa::path(
     post, path = "/groups/{groupID}/invite", tag = "Members",
-    params(("dryRun" = Option<bool>, Query)),
     request_body(content = Invite, example = json!({
         "userList": ["bob", "dave", "carol", "erin", "frank"]
     })),
@@ -45,8 +44,7 @@ struct Invite {
             { "memberID": "frank", "result": 0, "reason": "declined_by_user" }
         ]))),
     extensions(("x-refuses" = json!(refuses![
-        MissingField, InvalidUserId, TooManyInCall, NotAMember, RoleTooLow, NotAllowedForType,
-        InviteDisabled, UnknownAccount, GroupFull,
+        MissingField, InvalidUserId, TooManyInCall, InviteDisabled, UnknownAccount, GroupFull,
     ])))
 )]
 pub async fn invite_user_to_group(

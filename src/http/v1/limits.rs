@@ -8,41 +8,33 @@ use super::openapi::shapes;
 use super::reply::{Answer, ok};
 use crate::http::{App, BODY_BYTES};
 use crate::model::limits::Limit;
-use crate::model::{attributes, fields, id, text};
+use crate::model::{GroupType, Limits, attributes, fields, id, text};
 use crate::rules::TypeRules;
 use crate::rules::matrix::Action;
 
 /// The limits in force.
 ///
-/// Each with where it comes from: a setting, or `fixed`.
+/// Each with where it comes from: a setting, or `fixed`; and what holds in groups of each type. The example shows one
+/// type.
 #[utoipa::path(
     get, path = "/limits", tag = "Server",
     responses((status = 200, description = "The limits.", body = shapes::Limits,
-        example = json!({
-            "groupsPerUser": { "limit": 1000, "source": "MUSTER_GROUPS_PER_USER (default)" },
-            "membersPerGroup": { "limit": 1_000_000, "source": "MUSTER_MEMBERS_PER_GROUP (default)" },
-            "inviteBatch": { "limit": 300, "source": "MUSTER_INVITE_BATCH (default)" },
-            "pendingPerGroup": { "limit": 1000, "source": "MUSTER_PENDING_PER_GROUP (default)" },
-            "pendingPerUser": { "limit": 50, "source": "MUSTER_PENDING_PER_USER (default)" },
-            "applicationSeconds": { "limit": 604_800, "source": "MUSTER_APPLICATION_DAYS" },
-            "userIDBytes": { "limit": 32, "source": "MUSTER_USER_ID_BYTES" },
-            "socketsPerUser": { "limit": 20, "source": "MUSTER_SOCKETS_PER_USER" },
-            "groupIDBytes": { "limit": 48, "source": "fixed" },
-            "groupNameBytes": { "limit": 100, "source": "fixed" },
-            "introductionBytes": { "limit": 400, "source": "fixed" },
-            "notificationBytes": { "limit": 400, "source": "fixed" },
-            "faceUrlBytes": { "limit": 500, "source": "fixed" },
-            "messageBytes": { "limit": 1000, "source": "fixed" },
-            "nickNameBytes": { "limit": 500, "source": "fixed" },
-            "bodyBytes": { "limit": 262_144, "source": "fixed" }
-        })))
+        example = json!(example())))
 )]
 pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answer {
     query.only(&[], &[])?;
-    let limits = &app.limits;
+    Ok(ok(all(&app.limits, app.sockets_per_user, app.types.all())))
+}
+
+/// The limits of a server that nothing is set for, with one of the types.
+fn example() -> Value {
+    all(&Limits::defaults(), 20, &[TypeRules::builtin(GroupType::Work)])
+}
+
+fn all(limits: &Limits, sockets_per_user: u32, types: &[TypeRules]) -> Value {
     let shown = |limit: &Limit| json!({ "limit": limit.value, "source": limit.source });
     let fixed = |value: usize| -> Value { json!({ "limit": value, "source": "fixed" }) };
-    Ok(ok(json!({
+    json!({
         "groupsPerUser": shown(&limits.groups_per_user),
         "membersPerGroup": shown(&limits.members_per_group),
         "inviteBatch": shown(&limits.invite_batch),
@@ -53,7 +45,7 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
             "limit": limits.application_life.as_secs(), "source": "MUSTER_APPLICATION_DAYS"
         },
         "userIDBytes": { "limit": limits.user_id_bytes, "source": "MUSTER_USER_ID_BYTES" },
-        "socketsPerUser": { "limit": app.sockets_per_user, "source": "MUSTER_SOCKETS_PER_USER" },
+        "socketsPerUser": { "limit": sockets_per_user, "source": "MUSTER_SOCKETS_PER_USER" },
         "groupIDBytes": fixed(id::GROUP_ID_BYTES),
         "groupNameBytes": fixed(text::NAME_BYTES),
         "introductionBytes": fixed(text::INTRODUCTION_BYTES),
@@ -72,8 +64,8 @@ pub async fn get_limits(State(app): State<App>, _: Asked, query: Query) -> Answe
         "attributeValueBytes": fixed(attributes::VALUE_BYTES),
         "attributesBytes": fixed(attributes::TOTAL_BYTES),
         "bodyBytes": fixed(BODY_BYTES),
-        "groupTypes": app.types.all().iter().map(of_type).collect::<Map<String, Value>>(),
-    })))
+        "groupTypes": types.iter().map(of_type).collect::<Map<String, Value>>(),
+    })
 }
 
 /// What holds in groups of a type.

@@ -15,7 +15,7 @@ use crate::store::lists::{ListedGroup, Place, type_key};
 /// Longest text that is searched for: as long as a name can be.
 const SEARCH_BYTES: usize = text::NAME_BYTES;
 
-/// All groups.
+/// List all groups.
 ///
 /// For app administrators: in the order of creation; with `search` those whose id begins so, then those whose name
 /// does, without regard to case. A page of a search can be short, even empty: the end is where `next` is absent.
@@ -27,12 +27,15 @@ const SEARCH_BYTES: usize = text::NAME_BYTES;
     ),
     responses((status = 200, description = "A page of groups.", body = shapes::GroupPage,
         example = json!({ "groupList": [{
+            "groupID": "other", "groupType": "Work", "groupName": "The others", "owner": "carol",
+            "memberCount": 1, "maxMemberCount": 6000, "createTime": "2026-01-01T11:00:00.000Z", "seq": 1
+        }, {
             "groupID": "team", "groupType": "Work", "groupName": "The team", "owner": "alice",
-            "memberCount": 2, "maxMemberCount": 6000, "createTime": "2026-01-01T12:00:00.000Z", "seq": 1
+            "memberCount": 3, "maxMemberCount": 6000, "createTime": "2026-01-01T12:00:00.000Z", "seq": 2
         }] }))),
     extensions(("x-refuses" = json!(refuses![AdministratorsOnly])))
 )]
-pub async fn list_groups(State(app): State<App>, asked: Asked, query: Query) -> Answer {
+pub async fn list_all_groups(State(app): State<App>, asked: Asked, query: Query) -> Answer {
     let query = query.only(&["type", "search", "limit", "next"], &[])?;
     if !asked.caller.administrator {
         let text = "only an app administrator lists all groups";

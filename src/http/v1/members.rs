@@ -52,8 +52,8 @@ pub(super) fn message(field: &str, text: Option<String>) -> Result<String, Error
     responses((status = 200, description = "A member now, or waiting.", body = shapes::Joining,
         example = json!({ "status": "pending" }))),
     extensions(("x-refuses" = json!(refuses![
-        NotAllowedForType, ApplyDisabled, Banned, NotAMember, RoleTooLow, InviteDisabled,
-        UnknownAccount, AccountDeleted, AlreadyMember, GroupFull, GroupLimitReached, TooManyPending,
+        ApplyDisabled, Banned, InviteDisabled, UnknownAccount, AccountDeleted, AlreadyMember,
+        GroupFull, GroupLimitReached, TooManyPending,
     ])))
 )]
 pub async fn join_group(
@@ -76,7 +76,7 @@ pub async fn join_group(
     post, path = "/groups/{groupID}/quit", tag = "Members",
     request_body(content = Nothing, example = json!({})),
     responses((status = 200, description = "Left.")),
-    extensions(("x-refuses" = json!(refuses![NotAMember, OwnerMayNotQuit])))
+    extensions(("x-refuses" = json!(refuses![OwnerMayNotQuit])))
 )]
 pub async fn quit_group(
     State(app): State<App>,
@@ -103,9 +103,7 @@ pub async fn quit_group(
     })),
     responses((status = 200, description = "What became of each.", body = Vec<shapes::MemberResult>,
         example = json!([{ "memberID": "dave", "result": 1 }]))),
-    extensions(("x-refuses" = json!(refuses![
-        MissingField, InvalidUserId, TooManyInCall, NotAMember, RoleTooLow, NotAllowedForType,
-    ])))
+    extensions(("x-refuses" = json!(refuses![MissingField, InvalidUserId, TooManyInCall])))
 )]
 pub async fn kick_members(
     State(app): State<App>,
@@ -139,12 +137,13 @@ pub(super) fn seconds(field: &str, seconds: i64, least: u32) -> Result<u32, Erro
 
 /// List members.
 ///
-/// Sorted by id; all, those of one role, or given ones. For members and app administrators. SDK:
+/// Sorted by id; all, those of one role, the muted, or given ones. For members and app administrators. SDK:
 /// `getGroupMemberList`, `getGroupMembersInfo`.
 #[utoipa::path(
     get, path = "/groups/{groupID}/members", tag = "Members",
     params(
-        ("role" = Option<String>, Query), ("userID" = Option<Vec<String>>, Query),
+        ("role" = Option<String>, Query), ("muted" = Option<bool>, Query),
+        ("userID" = Option<Vec<String>>, Query),
         ("limit" = Option<i64>, Query), ("next" = Option<String>, Query)
     ),
     responses((status = 200, description = "A page of members.", body = shapes::MemberPage,
@@ -153,7 +152,7 @@ pub(super) fn seconds(field: &str, seconds: i64, least: u32) -> Result<u32, Erro
             { "userID": "bob", "role": "Member", "joinTime": "2026-01-01T12:00:01.000Z" },
             { "userID": "dave", "role": "Member", "joinTime": "2026-01-01T12:00:00.000Z" }
         ], "seq": 2 }))),
-    extensions(("x-refuses" = json!(refuses![InvalidUserId, NotAMember])))
+    extensions(("x-refuses" = json!(refuses![InvalidUserId])))
 )]
 pub async fn list_members(
     State(app): State<App>,
@@ -213,7 +212,7 @@ struct Edit {
     role: Option<String>,
     name_card: Option<String>,
     mute_seconds: Option<i64>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     custom_fields: Option<Pairs<Option<String>>>,
 }
 
@@ -243,9 +242,7 @@ impl Edit {
     patch, path = "/groups/{groupID}/members/{userID}", tag = "Members",
     request_body(content = Edit, example = json!({ "nameCard": "Bob (ops)", "customFields": { "desk": "4a" } })),
     responses((status = 200, description = "Changed.")),
-    extensions(("x-refuses" = json!(refuses![
-        NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly, IsOwner, MemberNotFound,
-    ])))
+    extensions(("x-refuses" = json!(refuses![IsOwner, MemberNotFound])))
 )]
 pub async fn edit_member(
     State(app): State<App>,
@@ -270,14 +267,12 @@ struct NewOwner {
 
 /// Hand a group over.
 ///
-/// The new owner must be a member; the one before stays as an ordinary member. SDK: `transferGroupOwner`.
+/// The owner's right, not in an AVChatRoom. The new owner must be a member; the one before stays as an ordinary member. SDK: `transferGroupOwner`.
 #[utoipa::path(
     put, path = "/groups/{groupID}/owner", tag = "Groups",
     request_body(content = NewOwner, example = json!({ "userID": "bob" })),
     responses((status = 200, description = "Handed over.")),
-    extensions(("x-refuses" = json!(refuses![
-        MissingField, NotAMember, RoleTooLow, NotAllowedForType, AdministratorsOnly,
-    ])))
+    extensions(("x-refuses" = json!(refuses![MissingField, InvalidUserId])))
 )]
 pub async fn transfer_group(
     State(app): State<App>,

@@ -34,7 +34,7 @@ pub fn router() -> Router<App> {
 /// that no route is without; those of one path stand in one line.
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(lists::list_groups, groups::create_group))
+        .routes(routes!(lists::list_all_groups, groups::create_group))
         .routes(routes!(groups::get_group, groups::edit_group, groups::dismiss_group))
         .routes(routes!(members::list_members))
         .routes(routes!(members::edit_member))

@@ -15,7 +15,8 @@ use crate::rules::permissions::{Agreement, Permission, explain, read_of_others};
 /// What somebody may do, and why not.
 ///
 /// One's own permissions, or as owner, admin or app administrator those of somebody else (`userID`). The answers are
-/// those of the rules that decide the calls themselves.
+/// those of the rules that decide the calls themselves. Where somebody acts on somebody else, he also has to stand above
+/// him. The example shows two of them.
 #[utoipa::path(
     get, path = "/groups/{groupID}/permissions", tag = "Groups",
     params(("userID" = Option<String>, Query)),
@@ -32,7 +33,7 @@ use crate::rules::permissions::{Agreement, Permission, explain, read_of_others};
                 }
             }
         }))),
-    extensions(("x-refuses" = json!(refuses![NotAMember, RoleTooLow])))
+    extensions(("x-refuses" = json!(refuses![InvalidUserId])))
 )]
 pub async fn get_permissions(
     State(app): State<App>,

@@ -153,7 +153,7 @@ pub async fn delete_user(State(app): State<App>, asked: Asked, id: InPath, query
 #[utoipa::path(
     delete, path = "/users/{userID}/credentials", tag = "Users",
     responses((status = 200, description = "Revoked.")),
-    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount, AccountDeleted])))
+    extensions(("x-refuses" = json!(refuses![AdministratorsOnly, UnknownAccount])))
 )]
 pub async fn revoke_credentials(
     State(app): State<App>,

@@ -108,7 +108,7 @@ fn holds(
             };
             return kinds.iter().any(|kind| is_a(value, kind));
         }
-        "enum" => return value.is_null() || rule.as_array().expect("a list").contains(value),
+        "enum" => return rule.as_array().expect("a list").contains(value),
         "const" => return value == rule,
         "minimum" => return value.as_i64().is_none_or(|v| v >= rule.as_i64().expect("a number")),
         "maximum" => return value.as_i64().is_none_or(|v| v <= rule.as_i64().expect("a number")),
@@ -120,6 +120,18 @@ fn holds(
         "required" => {
             let names = rule.as_array().expect("names");
             return names.iter().all(|name| value.get(name.as_str().expect("a name")).is_some());
+        }
+        "maxProperties" => return count(true, value.as_object().map(serde_json::Map::len)),
+        "propertyNames" => {
+            for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+                judge(rule, &Value::from(name.as_str()), &format!("{place}, a name"), found);
+            }
+        }
+        "additionalProperties" if rule.is_object() => {
+            assert!(whole.get("properties").is_none(), "{place}: fields and names of one's own");
+            for (name, inner) in value.as_object().into_iter().flatten() {
+                judge(rule, inner, &format!("{place}.{name}"), found);
+            }
         }
         "additionalProperties" => assert_eq!(*rule, false, "{place}"),
         "items" => {

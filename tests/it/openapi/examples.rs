@@ -24,6 +24,19 @@ fn blank(value: &mut Value) {
     }
 }
 
+/// Leaves of objects with very many names only those that the example shows.
+fn part(value: &mut Value, shown: &Value) {
+    let Value::Object(fields) = value else { return };
+    for (name, inner) in fields {
+        if let (true, Some(fields)) =
+            (["groupTypes", "permissions"].contains(&name.as_str()), inner.as_object_mut())
+        {
+            fields.retain(|inner, _| shown[name].get(inner).is_some());
+        }
+        part(inner, &shown[name]);
+    }
+}
+
 /// Sends the example of an operation as somebody; the answer must be the example's.
 async fn try_example(server: &Server, caller: &str, id: &str, application: Option<&str>) {
     let all = operations();
@@ -45,6 +58,7 @@ async fn try_example(server: &Server, caller: &str, id: &str, application: Optio
     let (status, media) = success(operation);
     assert_eq!(answer.status, status, "{id}: {answer:?}");
     let (mut real, mut shown) = (answer.body, media["example"].clone());
+    part(&mut real, &shown);
     blank(&mut real);
     blank(&mut shown);
     assert_eq!(real, shown, "{id}");
@@ -63,7 +77,7 @@ async fn application(server: &Server, decider: &str) -> String {
 #[tokio::test]
 async fn the_examples_are_what_a_server_answers() {
     let server = Server::start().await;
-    server.group("carol", "other", "Work", json!({})).await;
+    server.group("carol", "other", "Work", json!({ "groupName": "The others" })).await;
     for (user, edit) in [
         ("carol", json!({ "groupLimit": 1 })),
         ("erin", json!({ "inviteConsent": "ask" })),
@@ -76,11 +90,18 @@ async fn the_examples_are_what_a_server_answers() {
     try_example(&server, "alice", "createGroup", None).await;
     try_example(&server, "alice", "inviteUserToGroup", None).await;
     try_example(&server, "alice", "getGroup", None).await;
+    try_example(&server, ADMIN, "listAllGroups", None).await;
+    try_example(&server, "alice", "getPermissions", None).await;
     try_example(&server, "bob", "listMembers", None).await;
     try_example(&server, "alice", "listEvents", None).await;
     try_example(&server, "bob", "putUser", None).await;
     try_example(&server, "bob", "getUser", None).await;
     try_example(&server, "bob", "listGroups", None).await;
+    try_example(&server, "bob", "editMember", None).await;
+    try_example(&server, "bob", "replaceAttributes", None).await;
+    try_example(&server, "bob", "getAttributes", None).await;
+    try_example(&server, "bob", "mergeAttributes", None).await;
+    try_example(&server, "alice", "clearAttributes", None).await;
     try_example(&server, "erin", "listApplications", None).await;
     let id = application(&server, "erin").await;
     try_example(&server, "erin", "acceptApplication", Some(&id)).await;
@@ -90,9 +111,20 @@ async fn the_examples_are_what_a_server_answers() {
     try_example(&server, "gina", "refuseApplication", Some(&id)).await;
     try_example(&server, "alice", "editGroup", None).await;
     try_example(&server, "alice", "kickMembers", None).await;
+    server.delete("alice", "/v1/groups/team/bans/dave").await.ok();
+    server.put("alice", "/v1/groups/team/bans/mallory", json!({})).await.ok();
+    try_example(&server, "alice", "putBan", None).await;
+    try_example(&server, "alice", "getBan", None).await;
+    try_example(&server, "alice", "listBans", None).await;
+    try_example(&server, "alice", "deleteBan", None).await;
+    let back = json!({ "userList": ["bob", "dave"] });
+    server.post(ADMIN, "/v1/groups/team/invite", back).await.ok();
+    try_example(&server, "alice", "transferGroup", None).await;
     server.group("alice", "club", "Public", json!({})).await;
     try_example(&server, "bob", "joinGroup", None).await;
     try_example(&server, "bob", "quitGroup", None).await;
+    try_example(&server, ADMIN, "revokeCredentials", None).await;
+    try_example(&server, ADMIN, "deleteUser", None).await;
     try_example(&server, ADMIN, "dismissGroup", None).await;
     server.check_invariants().await;
     server.stop().await;

@@ -1,7 +1,7 @@
 //! Refusals in the document: from reasons to responses, through the same match that answers with them.
 //!
 //! A route names only the reasons of its own. What many share follows from what the route has: a
-//! credential, a body, an id in the path, a change.
+//! credential, a body, a group or another id in the path, a change.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ const SHARED: &[(&str, &[Reason])] = &[
     ("ChangeUnavailable", &[Reason::Busy, Reason::Unavailable, Reason::OutcomeUnknown]),
 ];
 
-/// What follows from a body, a query, an id in the path or a key.
+/// What follows from a body, a query, an id in the path or an idempotency key.
 const IMPLIED: &[Reason] = &[
     Reason::MalformedJson,
     Reason::UnknownField,
@@ -125,6 +125,15 @@ const IMPLIED: &[Reason] = &[
     Reason::GroupNotFound,
     Reason::InvalidUserId,
     Reason::IdempotencyKeyReused,
+];
+
+/// What the permission brings that every route of a group asks for. A type of an operator's own can give
+/// it to anybody, so that each of these is possible everywhere.
+const PERMISSION: &[Reason] = &[
+    Reason::NotAllowedForType,
+    Reason::AdministratorsOnly,
+    Reason::NotAMember,
+    Reason::RoleTooLow,
 ];
 
 /// The shared responses.
@@ -139,7 +148,8 @@ pub(super) fn components() -> Value {
 /// An example of every refusal that stands in one of these operations or in a shared response.
 pub(super) fn examples<'a>(own: impl Iterator<Item = &'a Value>) -> Value {
     let shared = SHARED.iter().flat_map(|(_, reasons)| list(&refused(reasons)));
-    let many = list(&refused(IMPLIED));
+    let many = IMPLIED.iter().chain(PERMISSION).copied().collect::<Vec<_>>();
+    let many = list(&refused(&many));
     let mut all = Map::new();
     for line in many.into_iter().chain(shared).chain(own.cloned()) {
         let word = line["reason"].as_str().unwrap_or_default().to_owned();
@@ -201,7 +211,17 @@ impl Traits<'_> {
     /// All refusals of the route, as responses by status.
     pub(super) fn responses(&self) -> BTreeMap<String, Value> {
         let mut of_status: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        let implied = list(&refused(&self.implied()));
+        let (mut implied, mut places) = (self.implied(), Vec::new());
+        for (status, name) in self.shared() {
+            if self.own.iter().any(|line| line["status"].to_string() == status) {
+                // One answer has both: what is shared and what is the route's own.
+                let of_name = SHARED.iter().filter(|(known, _)| *known == name);
+                implied.extend(of_name.flat_map(|(_, reasons)| *reasons));
+            } else {
+                places.push((status, name));
+            }
+        }
+        let implied = list(&refused(&implied));
         for line in implied.iter().chain(self.own) {
             let lines = of_status.entry(line["status"].to_string()).or_default();
             if !lines.contains(line) {
@@ -212,7 +232,7 @@ impl Traits<'_> {
             .into_iter()
             .map(|(status, lines)| (status, response(&Value::Array(lines))))
             .collect();
-        for (status, name) in self.shared() {
+        for (status, name) in places {
             let place = json!({ "$ref": format!("#/components/responses/{name}") });
             all.insert(status.to_owned(), place);
         }
@@ -228,9 +248,11 @@ impl Traits<'_> {
             (self.path.contains("{groupID}"), Reason::InvalidGroupId),
             (self.path.contains("{groupID}"), Reason::GroupNotFound),
             (self.path.contains("{userID}"), Reason::InvalidUserId),
-            (self.method == "post", Reason::IdempotencyKeyReused),
+            (self.method != "get", Reason::IdempotencyKeyReused),
         ];
-        cases.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect()
+        let hold = cases.into_iter().filter_map(|(holds, reason)| holds.then_some(reason));
+        let of_group = self.path.contains("{groupID}").then_some(PERMISSION);
+        hold.chain(of_group.into_iter().flatten().copied()).collect()
     }
 
     /// The responses that the route shares with others.

@@ -1,7 +1,7 @@
 //! What each field and parameter of the native face means, and its bounds: one table.
 //!
 //! A name means the same wherever it stands; where it does not, the line names the schema, too
-//! (`Kick.reason`), or the place of a parameter (`query.userID`). Bounds come from the constants that the
+//! (`Kick.reason`), or the place of a parameter (`query.userID`) or its operation (`getPermissions.userID`). Bounds come from the constants that the
 //! handlers check with.
 
 use serde_json::{Value, json};
@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::super::asked::{KEY_BYTES, PAGE_MOST, PAGE_USUAL};
 use crate::model::id::{GROUP_ID_BYTES, USER_ID_BYTES_CEILING};
 use crate::model::{
-    ApplicationKind, GroupType, InviteConsent, InviteOption, JoinOption, Role, text,
+    ApplicationKind, GroupType, InviteConsent, InviteOption, JoinOption, Role, attributes, fields,
+    text,
 };
+use crate::rules::matrix::{Action, Who};
 
 /// What a value can be, beyond its type.
 pub(super) enum Bound {
@@ -24,6 +26,19 @@ pub(super) enum Bound {
     Range(i64, i64),
     /// One of these words.
     Words(fn() -> Vec<&'static str>),
+    /// The type of a group: one of the five, or one that the settings define.
+    TypeOfGroup,
+    /// An object whose names are the caller's own.
+    Map {
+        /// Most names, where the object has no others but these.
+        most: Option<usize>,
+        /// Longest name.
+        name: usize,
+        /// Longest value.
+        value: usize,
+    },
+    /// An object whose names are among these words.
+    Named(fn() -> Vec<&'static str>),
     /// From so many to so many items.
     Items(usize, usize),
     /// RFC 3339 in UTC.
@@ -36,7 +51,9 @@ pub(super) enum Bound {
     Face,
 }
 
-use Bound::{Bytes, Face, Free, Id, Items, OrNull, Range, Time, Uuid, Words};
+use Bound::{
+    Bytes, Face, Free, Id, Items, Map, Named, OrNull, Range, Time, TypeOfGroup, Uuid, Words,
+};
 
 /// Highest `MUSTER_INVITE_BATCH`.
 const BATCH_MOST: usize = 500;
@@ -45,6 +62,23 @@ const GROUP: Bound = Id(GROUP_ID_BYTES);
 const USER: Bound = Id(USER_ID_BYTES_CEILING);
 const ROLE: Bound = Words(|| Role::ALL.iter().map(|one| one.word()).collect());
 const COUNT: Bound = Range(0, i64::MAX);
+const SECONDS_MOST: i64 = u32::MAX as i64;
+const CAP: Bound = Range(1, i32::MAX as i64);
+const WHO: Bound = Words(|| Who::ALL.iter().map(|one| one.word()).collect());
+const JOIN: Bound = Words(|| JoinOption::ALL.iter().map(|one| one.word()).collect());
+const INVITE: Bound = Words(|| InviteOption::ALL.iter().map(|one| one.word()).collect());
+
+/// The fields of a group or a member: all that there are, or changes of them.
+const fn custom(bounds: fields::FieldBounds, all: bool) -> Bound {
+    let most = if all { Some(bounds.keys) } else { None };
+    Map { most, name: fields::KEY_BYTES, value: bounds.value_bytes }
+}
+
+/// A group's attributes: all that there are, or changes of them.
+const fn of_attributes(all: bool) -> Bound {
+    let most = if all { Some(attributes::KEYS) } else { None };
+    Map { most, name: attributes::KEY_BYTES, value: attributes::VALUE_BYTES }
+}
 
 /// Name, meaning, bound.
 #[rustfmt::skip]
@@ -58,28 +92,38 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("applicationID", "The application's id.", Uuid),
     ("owner", "The owner's id. Only an app administrator makes a group for somebody else; otherwise the caller owns it.", USER),
     ("Group.owner", "The owner's id; null when the group has none.", OrNull(&USER)),
+    ("ListedGroup.owner", "The owner's id; null when the group has none.", OrNull(&USER)),
     ("fromUser", "Who asked: the applicant or the inviter.", USER),
     ("toUser", "The invited person; empty for `join`.", Free),
 
     // Groups
-    ("groupType", "The type, which decides who may do what.", Words(|| GroupType::ALL.iter().map(|one| one.word()).collect())),
+    ("groupType", "The type, which decides who may do what.", TypeOfGroup),
     ("groupName", "The name, of one line and not empty.", Bytes(text::NAME_BYTES)),
     ("introduction", "A text about the group.", Bytes(text::INTRODUCTION_BYTES)),
     ("notification", "An announcement to the members.", Bytes(text::NOTIFICATION_BYTES)),
     ("faceUrl", "The address of a picture.", Face),
-    ("joinOption", "Who enters by himself: everybody at once, after owner or admins agreed, or nobody.", Words(|| JoinOption::ALL.iter().map(|one| one.word()).collect())),
-    ("inviteOption", "Who brings in others: any member, an ordinary member only after owner or admins agreed, or app administrators only.", Words(|| InviteOption::ALL.iter().map(|one| one.word()).collect())),
-    ("maxMemberCount", "Most members. At most the setting `MUSTER_MEMBERS_PER_GROUP`; ignored for an AVChatRoom.", Range(1, i32::MAX as i64)),
-    ("Group.maxMemberCount", "Most members; null for no cap.", OrNull(&Range(1, i32::MAX as i64))),
+    ("joinOption", "Who enters by himself: everybody at once, after owner or admins agreed, or nobody.", JOIN),
+    ("inviteOption", "Who brings in others: any member, an ordinary member only after owner or admins agreed, or app administrators only.", INVITE),
+    ("maxMemberCount", "Most members. At most the setting `MUSTER_MEMBERS_PER_GROUP`; ignored for an AVChatRoom.", CAP),
+    ("Group.maxMemberCount", "Most members; null for no cap.", OrNull(&CAP)),
+    ("ListedGroup.maxMemberCount", "Most members; null for no cap.", OrNull(&CAP)),
+    ("muteAll", "Whether only owner and admins may speak. Muster tells of it; the app holds people to it.", Free),
+    ("Group.customFields", "Fields of the app's own.", custom(fields::OF_GROUP, true)),
+    ("CreateGroup.customFields", "Fields of the app's own to begin with, at most 10. Names have letters, digits and underscores. Null and an empty value are none.", custom(fields::OF_GROUP, false)),
+    ("EditGroup.customFields", "Fields of the app's own that change; null or an empty value removes one. At most 10 are left. Names have letters, digits and underscores.", custom(fields::OF_GROUP, false)),
     ("memberCount", "How many members there are.", COUNT),
     ("createTime", "When it was created.", Time),
     ("User.createTime", "When the account was made; null before anything was written about it.", OrNull(&Time)),
     ("seq", "The number of the group's newest event.", COUNT),
     ("MemberPage.seq", "The number of the newest event that the page knows of: go on from here with the websocket.", COUNT),
+    ("Attributes.seq", "The number of the newest event that these attributes know of.", COUNT),
     ("Event.seq", "Its number in the group's log: 1, 2, 3, … without holes.", Range(1, i64::MAX)),
     ("role", "The role.", ROLE),
     ("Group.role", "The caller's role, if he is a member.", ROLE),
     ("FirstMember.role", "The role to begin with.", Words(|| vec![Role::Member.word(), Role::Admin.word()])),
+    ("NamedUser.role", "The role that the membership begins with, where it is not `Member`; the first members have it always.", ROLE),
+    ("EditMember.role", "The role from now on. An owner is made by handing the group over.", Words(|| vec![Role::Member.word(), Role::Admin.word()])),
+    ("Permissions.role", "The person's role; null for who is no member.", OrNull(&ROLE)),
     ("query.role", "Only members of this role.", ROLE),
 
     // Members
@@ -97,11 +141,44 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("joinTime", "When the membership began.", Time),
     ("nameCard", "The name shown in this group.", Bytes(text::NAME_CARD_BYTES)),
     ("muteUntil", "Until when the member may not speak.", Time),
+    ("NamedUser.muteUntil", "Until when he may not speak; null when a mute was lifted.", OrNull(&Time)),
+    ("muteSeconds", "For how long he may not speak: 0 lifts a mute, 4294967295 never ends.", Range(0, SECONDS_MOST)),
+    ("Member.customFields", "Fields of the app's own; absent where there are none.", custom(fields::OF_MEMBER, true)),
+    ("FirstMember.customFields", "Fields of the app's own to begin with, at most 5. Names have letters, digits and underscores. Null and an empty value are none.", custom(fields::OF_MEMBER, false)),
+    ("EditMember.customFields", "Fields of the app's own that change; null or an empty value removes one. At most 5 are left. Names have letters, digits and underscores.", custom(fields::OF_MEMBER, false)),
+    ("NamedUser.customFields", "The changed fields of the app's own; null for one that went.", custom(fields::OF_MEMBER, false)),
     ("Kick.reason", "Why, for people. Every member sees it.", Bytes(text::MESSAGE_BYTES)),
-    ("banSeconds", "For how long they may not come back; absent: they may at once.", Range(1, u32::MAX as i64)),
+    ("banSeconds", "For how long they may not come back; absent: they may at once.", Range(1, SECONDS_MOST)),
     ("message", "What is said with it.", Bytes(text::MESSAGE_BYTES)),
     ("Join.message", "What the applicant says to those who decide.", Bytes(text::MESSAGE_BYTES)),
     ("Decision.message", "What the decider says to those concerned.", Bytes(text::MESSAGE_BYTES)),
+
+    // Bans
+    ("banList", "The bans, sorted by id.", Free),
+    ("banUntil", "When it ends; null when it holds until it is lifted.", OrNull(&Time)),
+    ("BanLine.reason", "Why, for people; empty when none was given.", Bytes(text::MESSAGE_BYTES)),
+    ("BanLine.opUser", "Who banned.", Free),
+    ("banTime", "When it was made.", Time),
+    ("seconds", "For how long; absent: until it is lifted.", Range(1, SECONDS_MOST)),
+    ("Ban.reason", "Why, for people. When a member is removed with it, every member sees it.", Bytes(text::MESSAGE_BYTES)),
+
+    // Attributes
+    ("attributes", "All attributes.", of_attributes(true)),
+    ("Attributes.attributes", "The attributes: all, or those that were asked for and exist.", of_attributes(true)),
+    ("ReplaceAttributes.attributes", "What takes the place of all attributes.", of_attributes(true)),
+    ("MergeAttributes.attributes", "Those that are set; null removes one.", of_attributes(false)),
+    ("Event.attributes", "The changed attributes; null for those that are gone.", of_attributes(false)),
+
+    // Permissions
+    ("administrator", "Whether the person is an app administrator.", Free),
+    ("permissions", "What the person may do, by the word of each permission.", Named(|| Action::ALL.iter().map(|one| one.word()).collect())),
+    ("GroupTypeRules.permissions", "Who may do what, by the word of each permission.", Named(|| Action::ALL.iter().map(|one| one.word()).collect())),
+    ("allowed", "Whether the person may.", Free),
+    ("who", "Who may in a group of this type.", WHO),
+    ("needs", "`approval`: owner and admins have to agree.", Words(|| vec!["approval"])),
+    ("Permission.reason", "Why not: the reason that the call would be refused with.", Free),
+    ("desc", "Why not, for people. The text may change.", Free),
+    ("Permission.source", "What decides it: the type, an option of the group or a ban.", Free),
 
     // Events
     ("eventList", "The events, oldest first.", Free),
@@ -114,8 +191,9 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("member", "Whom it is about.", Free),
     ("changeInfos", "What changed.", Free),
     ("Event.reason", "Why, for people.", Free),
+    ("key", "Which one of the `customFields` it is.", Free),
     ("Change.type", "The field, by its name in the group.", Free),
-    ("Change.value", "Its new value.", Free),
+    ("Change.value", "Its new value; null for one of the `customFields` that went.", Free),
 
     // Users
     ("nickName", "The name shown, of one line.", Bytes(text::NICK_NAME_BYTES)),
@@ -125,6 +203,7 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("effectiveGroupLimit", "The limit on groups that holds.", COUNT),
     ("groupCount", "In how many groups the user is that count towards the limit.", COUNT),
     ("groupList", "The groups.", Free),
+    ("Deleting.status", "Always `deleting`.", Words(|| vec!["deleting"])),
     ("total", "How many groups there are on all pages.", COUNT),
 
     // Applications
@@ -151,6 +230,32 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("messageBytes", "Bytes of a message or a reason.", Free),
     ("nickNameBytes", "Bytes of a nickname.", Free),
     ("bodyBytes", "Bytes of a request's body.", Free),
+    ("attributeChangesPerSecond", "Changes of a group's attributes in a second.", Free),
+    ("nameCardBytes", "Bytes of a name card.", Free),
+    ("customFieldKeyBytes", "Bytes of the name of a field of the app's own.", Free),
+    ("customFieldsOfGroup", "Fields of the app's own on a group.", Free),
+    ("customFieldsOfMember", "Fields of the app's own on a member.", Free),
+    ("customFieldValueBytesOfGroup", "Bytes of the value of a group's field.", Free),
+    ("customFieldValueBytesOfMember", "Bytes of the value of a member's field.", Free),
+    ("Limits.attributes", "Attributes of a group.", Free),
+    ("attributeKeyBytes", "Bytes of an attribute's key.", Free),
+    ("attributeValueBytes", "Bytes of an attribute's value.", Free),
+    ("attributesBytes", "Bytes of all keys and values of a group's attributes together.", Free),
+    ("groupTypes", "What holds in groups of each type: the five, and those that the settings define.", Free),
+    ("basedOn", "The type of the five that it is based on; null for the five themselves.", OrNull(&Words(|| GroupType::ALL.iter().map(|one| one.word()).collect()))),
+    ("GroupTypeRules.joinOption", "The join option.", Free),
+    ("GroupTypeRules.inviteOption", "The invite option.", Free),
+    ("GroupTypeRules.maxMemberCount", "The highest number of members.", Free),
+    ("JoinOptionRules.default", "Of a new group.", JOIN),
+    ("InviteOptionRules.default", "Of a new group.", INVITE),
+    ("fixed", "Whether it stays so.", Free),
+    ("MaxMemberRules.default", "Of a group that names none; null for no cap.", OrNull(&CAP)),
+    ("MaxMemberRules.highest", "Most that a group may be given, within `membersPerGroup`; null where only that holds.", OrNull(&CAP)),
+    ("countsTowardsGroupsPerUser", "Whether being in such a group counts towards a user's limit on groups.", Free),
+    ("asksInvitees", "Whether everybody who is invited decides himself, whatever his `inviteConsent`.", Free),
+    ("hasAdmins", "Whether there are admins between owner and members.", Free),
+    ("ownerMayQuit", "Whether the owner may leave, which makes the group ownerless.", Free),
+    ("visibleToStrangers", "Whether people outside see name, type, face, introduction, member count and join option.", Free),
 
     // Parameters and pages
     ("next", "Where the next page begins, for `next` of the next call; absent at the end.", Free),
@@ -158,7 +263,13 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("query.limit", "Most items of the page.", Range(1, PAGE_MOST)),
     ("query.after", "Only events behind this number.", COUNT),
     ("query.userID", "Only these members; may stand several times.", Free),
-    ("query.dryRun", "With `true`, the call is answered as if it were done, and nothing is changed.", Free),
+    ("query.muted", "With `true`, only members who may not speak now.", Free),
+    ("getPermissions.userID", "Whose permissions; the caller's own without it.", USER),
+    ("query.groupID", "Only the open applications of this group.", GROUP),
+    ("query.type", "Only groups of this type.", TypeOfGroup),
+    ("query.search", "Only groups whose id or name begins so; empty is as if it were absent.", Bytes(text::NAME_BYTES)),
+    ("query.key", "Only these attributes; may stand several times.", Free),
+    ("query.dryRun", "With `true`, the call is answered as if it were done, and nothing is changed. An `Idempotency-Key` counts for nothing then.", Free),
     ("header.Idempotency-Key", "Makes a retry safe: within 24 hours a repetition with the same body gets the same answer and changes nothing more.", Bytes(KEY_BYTES)),
 ];
 
@@ -172,6 +283,11 @@ pub(super) fn find(
         .iter()
         .find(|(listed, ..)| *listed == whole)
         .or_else(|| FIELDS.iter().find(|(listed, ..)| *listed == name))
+}
+
+/// Whether a schema or an operation has a line of its own for this name.
+pub(super) fn is_of(within: &str, name: &str) -> bool {
+    FIELDS.iter().any(|(listed, ..)| listed.split_once('.') == Some((within, name)))
 }
 
 /// Writes what a field means into its schema. A field that may be absent is not null, unless its line
@@ -224,6 +340,26 @@ fn restrict(schema: &mut Value, bound: &Bound, text: &mut String) {
             }
         }
         Words(all) => schema["enum"] = json!(all()),
+        TypeOfGroup => {
+            let words: Vec<String> =
+                GroupType::ALL.iter().map(|one| format!("`{}`", one.word())).collect();
+            *text = format!("{text} {}, or one that the settings define.", words.join(", "));
+        }
+        Map { most, name, value } => {
+            if let Some(most) = most {
+                schema["maxProperties"] = json!(most);
+            }
+            schema["propertyNames"] = json!({ "minLength": 1, "maxLength": name });
+            schema["additionalProperties"]["maxLength"] = json!(value);
+            *text = format!("{text} A name has at most {name} bytes, a value {value}.");
+        }
+        Named(words) => {
+            schema["propertyNames"] = json!({ "enum": words() });
+            // A permission that is a text is who has it.
+            if schema["additionalProperties"]["type"] == "string" {
+                restrict(&mut schema["additionalProperties"], &WHO, &mut String::new());
+            }
+        }
         Items(least, most) => {
             schema["minItems"] = json!(least);
             schema["maxItems"] = json!(most);
@@ -239,6 +375,9 @@ fn restrict(schema: &mut Value, bound: &Bound, text: &mut String) {
             let kind = schema["type"].clone();
             if !kind.is_array() {
                 schema["type"] = json!([kind, "null"]);
+            }
+            if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+                words.push(Value::Null);
             }
         }
     }

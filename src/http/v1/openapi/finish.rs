@@ -9,6 +9,8 @@ use crate::http::BODY_BYTES;
 const TAGS: &[(&str, &str)] = &[
     ("Groups", "Make, read, change and end groups."),
     ("Members", "Bring people in, list them, let them go."),
+    ("Bans", "Keep people out, and let them come back."),
+    ("Attributes", "A small map of texts that an app keeps with a group."),
     ("Applications", "What waits for somebody's consent."),
     ("Users", "Accounts, and the groups that they are in."),
     ("Events", "What happened in a group, as history and live."),
@@ -117,7 +119,7 @@ fn finish_operation(
     let own = own.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
     let open = operation["security"] == json!([{}]);
     let body = operation["requestBody"].is_object();
-    let params = parameters(path, method, &operation["parameters"]);
+    let params = parameters(path, method, operation);
     if params.is_empty() {
         operation.as_object_mut().map(|fields| fields.remove("parameters"));
     } else {
@@ -169,10 +171,16 @@ fn envelop(response: &mut Value) {
     });
 }
 
+/// Whether an operation can be asked for its answer alone: every change but those of accounts.
+fn has_dry_run(path: &str, method: &str) -> bool {
+    method != "get" && !path.starts_with("/v1/users")
+}
+
 /// The parameters of an operation: those in the path first, then the query's, then the key.
-fn parameters(path: &str, method: &str, named: &Value) -> Vec<Value> {
+fn parameters(path: &str, method: &str, operation: &Value) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
-    let named = named.as_array().map(Vec::as_slice).unwrap_or_default();
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let named = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
     for part in path.split('/') {
         let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
             continue;
@@ -186,7 +194,13 @@ fn parameters(path: &str, method: &str, named: &Value) -> Vec<Value> {
         }));
     }
     all.extend(named.iter().filter(|one| one["in"] == "query").cloned());
-    if method == "post" {
+    if has_dry_run(path, method) {
+        all.push(json!({
+            "name": "dryRun", "in": "query", "required": false,
+            "schema": { "type": "boolean", "default": false },
+        }));
+    }
+    if method != "get" {
         all.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": { "type": "string", "minLength": 1 },
@@ -196,7 +210,8 @@ fn parameters(path: &str, method: &str, named: &Value) -> Vec<Value> {
         let place = parameter["in"].as_str().unwrap_or_default().to_owned();
         let name = parameter["name"].as_str().unwrap_or_default().to_owned();
         let mut schema = parameter["schema"].take();
-        fields::describe(&mut schema, &place, &name, false);
+        let within = if fields::is_of(id, &name) { id } else { &place };
+        fields::describe(&mut schema, within, &name, false);
         // A parameter's meaning stands beside its schema.
         if let Some(meaning) = schema.as_object_mut().and_then(|s| s.remove("description")) {
             parameter["description"] = meaning;

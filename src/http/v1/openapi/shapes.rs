@@ -6,6 +6,8 @@
 #![expect(dead_code, reason = "read by the macro, never made")]
 #![expect(clippy::struct_field_names, reason = "the names are those of the surface")]
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -54,8 +56,7 @@ pub struct Group {
     invite_option: Option<String>,
     max_member_count: Option<i32>,
     mute_all: Option<bool>,
-    #[schema(value_type = Option<Object>)]
-    custom_fields: Option<Value>,
+    custom_fields: Option<BTreeMap<String, String>>,
     seq: Option<i64>,
     create_time: Option<String>,
     role: Option<String>,
@@ -71,8 +72,7 @@ pub struct Member {
     join_time: String,
     name_card: Option<String>,
     mute_until: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    custom_fields: Option<Value>,
+    custom_fields: Option<BTreeMap<String, String>>,
 }
 
 /// A page of members.
@@ -110,21 +110,27 @@ pub struct Event {
     group_type: Option<String>,
     group_name: Option<String>,
     change_infos: Option<Vec<Change>>,
+    attributes: Option<BTreeMap<String, Option<String>>>,
     reason: Option<String>,
 }
 
 /// A person in an event.
 #[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub struct NamedUser {
     #[schema(rename = "userID")]
     user_id: String,
     role: Option<String>,
+    name_card: Option<String>,
+    mute_until: Option<String>,
+    custom_fields: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// A field of a group that changed.
 #[derive(ToSchema)]
 pub struct Change {
     r#type: String,
+    key: Option<String>,
     value: Value,
 }
 
@@ -218,6 +224,59 @@ pub struct Limits {
     message_bytes: Limit,
     nick_name_bytes: Limit,
     body_bytes: Limit,
+    attribute_changes_per_second: Limit,
+    name_card_bytes: Limit,
+    custom_field_key_bytes: Limit,
+    custom_fields_of_group: Limit,
+    custom_fields_of_member: Limit,
+    custom_field_value_bytes_of_group: Limit,
+    custom_field_value_bytes_of_member: Limit,
+    attributes: Limit,
+    attribute_key_bytes: Limit,
+    attribute_value_bytes: Limit,
+    attributes_bytes: Limit,
+    group_types: BTreeMap<String, GroupTypeRules>,
+}
+
+/// What holds in groups of a type.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a row of yes and no, as in the answer")]
+pub struct GroupTypeRules {
+    #[schema(required = true)]
+    based_on: Option<String>,
+    join_option: JoinOptionRules,
+    invite_option: InviteOptionRules,
+    max_member_count: MaxMemberRules,
+    counts_towards_groups_per_user: bool,
+    asks_invitees: bool,
+    has_admins: bool,
+    owner_may_quit: bool,
+    visible_to_strangers: bool,
+    permissions: BTreeMap<String, String>,
+}
+
+/// The join option in groups of a type.
+#[derive(ToSchema)]
+pub struct JoinOptionRules {
+    default: String,
+    fixed: bool,
+}
+
+/// The invite option in groups of a type.
+#[derive(ToSchema)]
+pub struct InviteOptionRules {
+    default: String,
+    fixed: bool,
+}
+
+/// The highest number of members in groups of a type.
+#[derive(ToSchema)]
+pub struct MaxMemberRules {
+    #[schema(required = true)]
+    default: Option<i32>,
+    #[schema(required = true)]
+    highest: Option<i32>,
 }
 
 /// A person.
@@ -233,6 +292,7 @@ pub struct Person {
 pub struct BanLine {
     #[schema(rename = "userID")]
     user_id: String,
+    #[schema(required = true)]
     ban_until: Option<String>,
     reason: String,
     op_user: Person,
@@ -256,17 +316,27 @@ pub struct Permissions {
     group_type: String,
     #[schema(rename = "userID")]
     user_id: String,
+    #[schema(required = true)]
     role: Option<String>,
     administrator: bool,
-    #[schema(value_type = Object)]
-    permissions: Value,
+    permissions: BTreeMap<String, Permission>,
+}
+
+/// Whether somebody may do something.
+#[derive(ToSchema)]
+pub struct Permission {
+    allowed: bool,
+    who: String,
+    needs: Option<String>,
+    reason: Option<String>,
+    desc: Option<String>,
+    source: Option<String>,
 }
 
 /// A group's attributes.
 #[derive(ToSchema)]
 pub struct Attributes {
-    #[schema(value_type = Object)]
-    attributes: Value,
+    attributes: BTreeMap<String, String>,
     seq: i64,
 }
 
@@ -278,8 +348,10 @@ pub struct ListedGroup {
     group_id: String,
     group_type: String,
     group_name: String,
+    #[schema(required = true)]
     owner: Option<String>,
     member_count: i32,
+    #[schema(required = true)]
     max_member_count: Option<i32>,
     create_time: String,
     seq: i64,
