@@ -6,7 +6,10 @@
 
 mod tap;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::common::{ADMIN, Server, cluster, commands};
 use tap::Tap;
@@ -21,6 +24,9 @@ fn what_is_not_counted_yet_is_really_not_there() {
     }
 }
 
+/// What a server runs every second without being asked. It belongs to no call.
+static OF_UPKEEP: OnceCell<BTreeSet<String>> = OnceCell::const_new();
+
 /// A server whose statements are counted.
 struct Counted {
     server: Server,
@@ -30,8 +36,9 @@ struct Counted {
 impl Counted {
     async fn new() -> Self {
         let database = cluster::fresh_database().await;
-        let tap = Tap::before(&database).await;
+        let mut tap = Tap::before(&database).await;
         let server = Server::on(&tap.url, &[("MUSTER_LANES", "1"), ("MUSTER_READERS", "1")]).await;
+        tap.pass_over(OF_UPKEEP.get_or_init(|| tap.round()).await);
         Self { server, tap }
     }
 
@@ -118,14 +125,14 @@ async fn a_kick_of_300_takes_as_many_statements_as_one_of_3() {
     counted_batch("kick, no members", "kick", false, json!({})).await;
 }
 
-/// Of people who are there already, who are banned, who ask first, and who are new, together.
+/// Of people who are there already, who are banned, who are in too many groups, and who are new, together.
 #[tokio::test]
 async fn a_mixed_invitation_takes_as_many_statements_whatever_its_size() {
     let counted = Counted::new().await;
     let mut found = Vec::new();
     for count in [2, 75] {
         let id = format!("g{count}");
-        let kinds: Vec<Vec<String>> = ["member", "banned", "deny", "new"]
+        let kinds: Vec<Vec<String>> = ["member", "banned", "full", "new"]
             .iter()
             .map(|kind| people(&format!("{kind}{count}-"), count))
             .collect();

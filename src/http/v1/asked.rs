@@ -110,6 +110,13 @@ impl Asked {
         Command { caller: self.caller, operation, idempotency }
     }
 
+    /// The same request without its idempotency key, for calls whose refusals the engine cannot tell from
+    /// what was done, and would store. Only those that may be repeated anyway: no POST.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { key: None, ..self }
+    }
+
     /// Has the engine do it, or with `dry_run` only say what it would do. `body` is the request's as it
     /// came.
     ///

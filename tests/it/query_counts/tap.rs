@@ -4,19 +4,21 @@
 //! statement of a portal, Execute runs it; a simple Query is its own text. What the server says passes
 //! through unread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-/// Statements that a call runs. What the server does by itself, every second or after a commit, is not
-/// among them: only the connections of lanes and readers are listened to.
+use crate::common::eventually;
+
+/// What was heard on the connections of lanes and readers, which are those that work for callers.
 type Statements = Arc<Mutex<Vec<String>>>;
 
 /// The wire. It is gone when this is dropped.
 pub(super) struct Tap {
     statements: Statements,
+    passed_over: BTreeSet<String>,
     task: tokio::task::JoinHandle<()>,
     /// The database's address through the wire.
     pub(super) url: String,
@@ -39,13 +41,32 @@ impl Tap {
                 tokio::spawn(carry(stream, socket.clone(), heard.clone()));
             }
         });
-        Self { statements, task, url }
+        Self { statements, passed_over: BTreeSet::new(), task, url }
     }
 
     /// The statements since the last time.
     pub(super) fn take(&self) -> Vec<String> {
         let mut statements = self.statements.lock().expect("nobody panicked");
-        std::mem::take(&mut *statements)
+        let taken = std::mem::take(&mut *statements);
+        taken.into_iter().filter(|text| !self.passed_over.contains(text)).collect()
+    }
+
+    /// What a server without callers runs between two runs of the same statement: all that it does again
+    /// and again.
+    pub(super) async fn round(&self) -> BTreeSet<String> {
+        eventually("a statement comes back", || async {
+            let heard = self.statements.lock().expect("nobody panicked");
+            heard.iter().enumerate().find_map(|(end, text)| {
+                let start = heard[..end].iter().position(|earlier| earlier == text)?;
+                Some(heard[start..end].iter().cloned().collect())
+            })
+        })
+        .await
+    }
+
+    /// Leaves these out from now on.
+    pub(super) fn pass_over(&mut self, statements: &BTreeSet<String>) {
+        self.passed_over.clone_from(statements);
     }
 }
 
@@ -141,12 +162,9 @@ impl Ear {
     }
 
     fn note(&self, text: String) {
-        // A reader that was idle is asked whether it still lives; upkeep looks around every second.
-        if self.of_a_call && !BY_ITSELF.iter().any(|own| text.contains(own)) {
+        // A reader that was idle is asked whether it still lives.
+        if self.of_a_call && !text.contains("SQLx ping") {
             self.heard.lock().expect("nobody panicked").push(text);
         }
     }
 }
-
-/// What the server runs without being asked, recognised by a part of it.
-const BY_ITSELF: &[&str] = &["sqlx ping", "SQLx ping", "select 1"];

@@ -11,7 +11,7 @@ use crate::common::{Answer, eventually};
 /// Worlds that are played at the same time.
 pub(super) const WORLDS: usize = 4;
 /// Requests to each face.
-const REQUESTS: usize = 3_200;
+const REQUESTS: usize = 3_400;
 /// Requests in a group before a fresh one is made.
 pub(super) const IN_A_GROUP: usize = 40;
 
