@@ -96,13 +96,37 @@ async fn group(counted: &Counted, id: &str, members: &[String]) {
     }
 }
 
+/// What the people of a call are to its group beforehand.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Strangers,
+    Members,
+    Banned,
+}
+
+impl Before {
+    async fn prepare(self, counted: &Counted, id: &str, users: &[String]) {
+        group(counted, id, if matches!(self, Self::Members) { users } else { &[] }).await;
+        if matches!(self, Self::Banned) {
+            ban_all(counted, id, users).await;
+        }
+    }
+}
+
+async fn ban_all(counted: &Counted, id: &str, users: &[String]) {
+    for user in users {
+        let path = format!("/v1/groups/{id}/bans/{user}");
+        counted.server.put(ADMIN, &path, json!({})).await.ok();
+    }
+}
+
 /// The native call about a list of people, in a group of its own for each size.
-async fn counted_batch(what: &str, path: &str, as_members: bool, more: Value) {
+async fn counted_batch(what: &str, path: &str, before: Before, more: Value) {
     let counted = Counted::new().await;
     let mut found = Vec::new();
     for count in [3, 300] {
         let (id, users) = (format!("g{count}"), people(&format!("p{count}-"), count));
-        group(&counted, &id, if as_members { &users } else { &[] }).await;
+        before.prepare(&counted, &id, &users).await;
         let mut body = more.clone();
         body["userList"] = json!(users);
         found.push(counted.v1("POST", &format!("/v1/groups/{id}/{path}"), body).await);
@@ -113,16 +137,23 @@ async fn counted_batch(what: &str, path: &str, as_members: bool, more: Value) {
 
 #[tokio::test]
 async fn an_invitation_of_300_takes_as_many_statements_as_one_of_3() {
-    counted_batch("invite", "invite", false, json!({})).await;
-    counted_batch("invite, already members", "invite", true, json!({})).await;
-    counted_batch("invite, tried", "invite?dryRun=true", false, json!({})).await;
+    counted_batch("invite", "invite", Before::Strangers, json!({})).await;
+    counted_batch("invite, already members", "invite", Before::Members, json!({})).await;
+    counted_batch("invite, banned", "invite", Before::Banned, json!({})).await;
+    counted_batch("invite, tried", "invite?dryRun=true", Before::Strangers, json!({})).await;
 }
 
 #[tokio::test]
 async fn a_kick_of_300_takes_as_many_statements_as_one_of_3() {
-    counted_batch("kick", "kick", true, json!({})).await;
-    counted_batch("kick and ban", "kick", true, json!({ "banSeconds": 60, "reason": "r" })).await;
-    counted_batch("kick, no members", "kick", false, json!({})).await;
+    counted_batch("kick", "kick", Before::Members, json!({})).await;
+    counted_batch(
+        "kick and ban",
+        "kick",
+        Before::Members,
+        json!({ "banSeconds": 60, "reason": "r" }),
+    )
+    .await;
+    counted_batch("kick, no members", "kick", Before::Strangers, json!({})).await;
 }
 
 /// Of people who are there already, who are banned, who are in too many groups, and who are new, together.
@@ -137,13 +168,7 @@ async fn a_mixed_invitation_takes_as_many_statements_whatever_its_size() {
             .map(|kind| people(&format!("{kind}{count}-"), count))
             .collect();
         group(&counted, &id, &kinds[0]).await;
-        for user in &kinds[1] {
-            counted
-                .server
-                .put(ADMIN, &format!("/v1/groups/{id}/bans/{user}"), json!({}))
-                .await
-                .ok();
-        }
+        ban_all(&counted, &id, &kinds[1]).await;
         for user in &kinds[2] {
             let path = format!("/v1/users/{user}");
             counted.server.put(ADMIN, &path, json!({ "groupLimit": 0 })).await.ok();
@@ -196,10 +221,15 @@ async fn accounts_are_imported_in_as_many_statements_whatever_their_number() {
 async fn batches_of_the_tencent_face_take_as_many_statements_whatever_their_size() {
     let of = |users: &[String]| json!({ "MemberList": accounts(users) });
     let named = |users: &[String]| json!({ "Members_Account": users });
-    let cases: [(&str, usize, bool, &dyn Fn(&[String]) -> Value); 8] = [
-        ("add_group_member", 300, false, &of),
-        ("import_group_member", 300, false, &of),
-        ("delete_group_member", 300, true, &|users| json!({ "MemberToDel_Account": users })),
+    let cases: [(&str, usize, Before, &dyn Fn(&[String]) -> Value); 9] = [
+        ("add_group_member", 300, Before::Strangers, &of),
+        ("import_group_member", 300, Before::Strangers, &of),
+        (
+            "delete_group_member",
+            300,
+            Before::Members,
+            &|users| json!({ "MemberToDel_Account": users }),
+        ),
         (
             "forbid_send_msg",
             300,
@@ -218,10 +248,11 @@ async fn batches_of_the_tencent_face_take_as_many_statements_whatever_their_size
             false,
             &|users| json!({ "Members_Account": users, "Duration": 60 }),
         ),
-        ("unban_group_member", 20, false, &named),
-        ("get_role_in_group", 300, true, &|users| json!({ "User_Account": users })),
+        ("unban_group_member", 20, Before::Strangers, &named),
+        ("unban_group_member", 20, Before::Banned, &named),
+        ("get_role_in_group", 300, Before::Members, &|users| json!({ "User_Account": users })),
     ];
-    for (command, most, as_members, body) in cases {
+    for (command, most, before, body) in cases {
         if !commands::has(command) {
             println!("{command}: not yet");
             continue;
@@ -230,12 +261,12 @@ async fn batches_of_the_tencent_face_take_as_many_statements_whatever_their_size
         let mut found = Vec::new();
         for count in [3, most] {
             let (id, users) = (format!("g{count}"), people(&format!("p{count}-"), count));
-            group(&counted, &id, if as_members { &users } else { &[] }).await;
+            before.prepare(&counted, &id, &users).await;
             let mut body = body(&users);
             body["GroupId"] = json!(id);
             found.push(counted.v4(&format!("group_open_http_svc/{command}"), body).await);
         }
-        same(&format!("{command} of 3 and {most}"), &found[0], &found[1]);
+        same(&format!("{command} of 3 and {most}, {before:?} before"), &found[0], &found[1]);
         counted.end().await;
     }
 }
@@ -245,10 +276,7 @@ async fn reading_takes_as_many_statements_in_a_group_of_300_as_in_one_of_3() {
     let counted = Counted::new().await;
     for count in [3, 300] {
         group(&counted, &format!("g{count}"), &people("p", count)).await;
-        for user in people("b", count.min(20)) {
-            let path = format!("/v1/groups/g{count}/bans/{user}");
-            counted.server.put(ADMIN, &path, json!({})).await.ok();
-        }
+        ban_all(&counted, &format!("g{count}"), &people("b", count.min(20))).await;
     }
     for below in [
         "",
