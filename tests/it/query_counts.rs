@@ -216,41 +216,28 @@ async fn accounts_are_imported_in_as_many_statements_whatever_their_number() {
     counted.end().await;
 }
 
+/// The body of a command about these people, without the group.
+type Body<'a> = &'a dyn Fn(&[String]) -> Value;
+
 /// What the Tencent face does to many at once.
 #[tokio::test]
 async fn batches_of_the_tencent_face_take_as_many_statements_whatever_their_size() {
     let of = |users: &[String]| json!({ "MemberList": accounts(users) });
     let named = |users: &[String]| json!({ "Members_Account": users });
-    let cases: [(&str, usize, Before, &dyn Fn(&[String]) -> Value); 9] = [
+    let removed = |users: &[String]| json!({ "MemberToDel_Account": users });
+    let muted = |users: &[String]| json!({ "Members_Account": users, "MuteTime": 60 });
+    let banned = |users: &[String]| json!({ "Members_Account": users, "Duration": 60 });
+    let asked = |users: &[String]| json!({ "User_Account": users });
+    let cases: [(&str, usize, Before, Body<'_>); 9] = [
         ("add_group_member", 300, Before::Strangers, &of),
         ("import_group_member", 300, Before::Strangers, &of),
-        (
-            "delete_group_member",
-            300,
-            Before::Members,
-            &|users| json!({ "MemberToDel_Account": users }),
-        ),
-        (
-            "forbid_send_msg",
-            300,
-            true,
-            &|users| json!({ "Members_Account": users, "MuteTime": 60 }),
-        ),
-        (
-            "ban_group_member",
-            20,
-            true,
-            &|users| json!({ "Members_Account": users, "Duration": 60, "Description": "d" }),
-        ),
-        (
-            "ban_group_member",
-            20,
-            false,
-            &|users| json!({ "Members_Account": users, "Duration": 60 }),
-        ),
+        ("delete_group_member", 300, Before::Members, &removed),
+        ("forbid_send_msg", 300, Before::Members, &muted),
+        ("ban_group_member", 20, Before::Members, &banned),
+        ("ban_group_member", 20, Before::Strangers, &banned),
         ("unban_group_member", 20, Before::Strangers, &named),
         ("unban_group_member", 20, Before::Banned, &named),
-        ("get_role_in_group", 300, Before::Members, &|users| json!({ "User_Account": users })),
+        ("get_role_in_group", 300, Before::Members, &asked),
     ];
     for (command, most, before, body) in cases {
         if !commands::has(command) {

@@ -1,5 +1,7 @@
 //! What can happen to JSON: to the value that it stands for, and to its bytes.
 
+use std::fmt::Write as _;
+
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 use serde_json::{Map, Value, json};
@@ -339,7 +341,7 @@ pub(super) fn query(dice: &mut StdRng) -> String {
             _ => id(dice),
         };
         let join = if text.is_empty() { "?" } else { "&" };
-        text.push_str(&format!("{join}{}={value}", one(dice, &names)));
+        write!(text, "{join}{}={value}", one(dice, &names)).expect("a text takes it");
     }
     text
 }

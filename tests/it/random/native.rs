@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::damage::{damaged, id, query};
 use super::one;
 use super::player::{IN_A_GROUP, Player, WORLDS, seed, share};
+use crate::bad_input::check_envelope;
 use crate::bad_input::requests::ROUTES;
 use crate::bad_input::routes::{Kind, Route, routes};
-use crate::bad_input::{check_envelope, furnish};
 use crate::common::ADMIN;
 use crate::common::wire::request;
 
@@ -115,9 +115,7 @@ async fn play(seed: u64, requests: usize) -> Player {
     for number in 0..requests {
         if number % IN_A_GROUP == 0 {
             group = format!("group{number}");
-            let application = furnish(&player.world.server, &group).await;
-            calls = all(&application);
-            player.look().await;
+            calls = all(&player.renew(&group).await);
         }
         let call = one(&mut player.dice, &calls);
         // What ends the group is rare, or little would be tried in it.

@@ -2,11 +2,12 @@
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::json;
 use sqlx::postgres::PgPool;
 
-use crate::bad_input::World;
+use crate::bad_input::{World, furnish};
 use crate::common::wire::Wire;
-use crate::common::{Answer, eventually};
+use crate::common::{ADMIN, Answer, eventually};
 
 /// Worlds that are played at the same time.
 pub(super) const WORLDS: usize = 4;
@@ -90,10 +91,15 @@ impl Player {
         }
     }
 
-    /// Takes the state anew after changes that were meant.
-    pub(super) async fn look(&mut self) {
+    /// Furnishes a fresh group and returns its application; that of the group before is closed, since one
+    /// person may not have many.
+    pub(super) async fn renew(&mut self, group: &str) -> String {
+        let before = format!("/v1/applications/{}/refuse", self.world.application);
+        self.world.server.post(ADMIN, &before, json!({})).await;
+        self.world.application = furnish(&self.world.server, group).await;
         self.rest().await;
         self.state = self.world.state().await;
+        self.world.application.clone()
     }
 
     /// Waits for what the server does in the background after a change: ends of accounts and of groups.
