@@ -9,9 +9,8 @@ mod bodies;
 mod clients;
 mod fields;
 mod ids;
-mod mutation;
-mod requests;
-mod routes;
+pub(crate) mod requests;
+pub(crate) mod routes;
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -20,25 +19,33 @@ use sqlx::postgres::PgPool;
 use crate::common::wire::{exchange, request};
 use crate::common::{ADMIN, Answer, Server, contract};
 
+/// Fills a group that bad requests could spoil: a Public one of `alice` with the member `bob`, from which
+/// `erin` is banned. Returns the open application of `carol`.
+pub(crate) async fn furnish(server: &Server, group: &str) -> String {
+    server.group("alice", group, "Public", json!({})).await;
+    let at = |below: &str| format!("/v1/groups/{group}/{below}");
+    server.post(ADMIN, &at("invite"), json!({ "userList": ["bob"] })).await.ok();
+    server.put("alice", &at("bans/erin"), json!({ "reason": "noise" })).await.ok();
+    server.post("carol", &at("join"), json!({})).await.ok();
+    let list = server.get("alice", &format!("/v1/applications?groupID={group}")).await.ok();
+    let application = list["applicationList"][0]["applicationID"].as_str();
+    application.expect("an application").to_owned()
+}
+
 /// A server with something in it that bad requests could spoil.
-pub(super) struct World {
-    pub(super) server: Server,
+pub(crate) struct World {
+    pub(crate) server: Server,
     pool: PgPool,
     state_query: String,
     /// An open application of `carol` to join the group `g`.
-    pub(super) application: String,
+    pub(crate) application: String,
 }
 
 impl World {
-    /// `g` is a Public group of `alice` with the member `bob`.
-    pub(super) async fn new() -> Self {
+    /// With the group `g`, see [`furnish`].
+    pub(crate) async fn new() -> Self {
         let server = Server::start().await;
-        server.group("alice", "g", "Public", json!({})).await;
-        server.post(ADMIN, "/v1/groups/g/invite", json!({ "userList": ["bob"] })).await.ok();
-        server.post("carol", "/v1/groups/g/join", json!({})).await.ok();
-        let list = server.get("carol", "/v1/applications").await.ok();
-        let application = list["applicationList"][0]["applicationID"].as_str();
-        let application = application.expect("an application").to_owned();
+        let application = furnish(&server, "g").await;
         let pool = server.db().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select relname::text from pg_class
@@ -62,7 +69,7 @@ impl World {
     }
 
     /// Every table, how many rows it has and what is in them.
-    pub(super) async fn state(&self) -> Vec<(String, i64, String)> {
+    pub(crate) async fn state(&self) -> Vec<(String, i64, String)> {
         let query = sqlx::query_as(AssertSqlSafe(self.state_query.clone()));
         query.fetch_all(&self.pool).await.expect("the state")
     }
@@ -96,7 +103,7 @@ impl World {
     }
 
     /// Stops the server, having checked that the database is sound.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.server.check_invariants().await;
         self.pool.close().await;
         self.server.stop().await;
@@ -165,7 +172,7 @@ pub(super) fn check(what: &str, answer: &Answer, expected: &Refusal) {
 
 /// Checks that an answer is one of ours and tells nothing that it should not.
 #[track_caller]
-pub(super) fn check_envelope(what: &str, answer: &Answer) {
+pub(crate) fn check_envelope(what: &str, answer: &Answer) {
     let body = answer.body.as_object().unwrap_or_else(|| panic!("{what}: {answer:?}"));
     let names: Vec<&str> = body.keys().map(String::as_str).collect();
     assert_eq!(names, ["code", "desc", "data"], "{what}: {answer:?}");

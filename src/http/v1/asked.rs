@@ -1,6 +1,8 @@
 //! Who asks, and what the request line and headers say: credential, ids in the path, query, idempotency key.
 
-use axum::extract::{FromRequestParts, MatchedPath, Path};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
@@ -108,6 +110,13 @@ impl Asked {
         Command { caller: self.caller, operation, idempotency }
     }
 
+    /// The same request without its idempotency key, for calls whose refusals the engine cannot tell from
+    /// what was done, and would store. Only those that may be repeated anyway: no POST.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { key: None, ..self }
+    }
+
     /// Has the engine do it, or with `dry_run` only say what it would do. `body` is the request's as it
     /// came.
     ///
@@ -145,20 +154,24 @@ impl FromRequestParts<App> for InPath {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Path::<String>::from_request_parts(parts, app).await {
             Ok(Path(text)) => Ok(Self(text)),
-            Err(_) => Err(not_utf8(parts).into()),
+            Err(rejection) => Err(not_utf8(&rejection).into()),
         }
     }
 }
 
 /// The refusal of an id whose bytes are no text: the same as that of any other impossible id.
-fn not_utf8(parts: &Parts) -> Error {
-    let pattern = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let (reason, field) = if pattern.contains("{groupID}") {
-        (Reason::InvalidGroupId, "groupID")
-    } else if pattern.contains("{userID}") {
-        (Reason::InvalidUserId, "userID")
-    } else {
-        (Reason::InvalidParameter, "applicationID")
+fn not_utf8(rejection: &PathRejection) -> Error {
+    let key = match rejection {
+        PathRejection::FailedToDeserializePathParams(failed) => match failed.kind() {
+            ErrorKind::InvalidUtf8InPathParam { key } => key.as_str(),
+            _ => "",
+        },
+        _ => "",
+    };
+    let (reason, field) = match key {
+        "groupID" => (Reason::InvalidGroupId, "groupID"),
+        "userID" => (Reason::InvalidUserId, "userID"),
+        _ => (Reason::InvalidParameter, "applicationID"),
     };
     Error::new(reason, format!("{field} is not percent-encoded UTF-8")).field(field)
 }
@@ -194,7 +207,7 @@ impl FromRequestParts<App> for MemberPath {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Path::<(String, String)>::from_request_parts(parts, app).await {
             Ok(Path((group, user))) => Ok(Self { group, user }),
-            Err(_) => Err(not_utf8(parts).into()),
+            Err(rejection) => Err(not_utf8(&rejection).into()),
         }
     }
 }

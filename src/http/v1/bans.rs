@@ -124,7 +124,7 @@ pub async fn put_ban(
         seconds: put.seconds.map(|it| seconds("seconds", it, 1)).transpose()?,
         reason: message("reason", put.reason)?,
     };
-    of_one(&asked.perform(&app, operation, &body.0, dry_run).await?)
+    of_one(&asked.without_key().perform(&app, operation, &body.0, dry_run).await?)
 }
 
 /// Lift a ban.
@@ -144,10 +144,11 @@ pub async fn delete_ban(
     let dry_run = query.dry_run()?;
     let (group, user) = path.ids(&app, &asked)?;
     let operation = Operation::Unban { group, users: vec![user] };
-    of_one(&asked.perform(&app, operation, &[], dry_run).await?)
+    of_one(&asked.without_key().perform(&app, operation, &[], dry_run).await?)
 }
 
-/// The answer to a call about one person: his line is the call's.
+/// The answer to a call about one person: his line is the call's. Where that is a refusal the engine has
+/// nevertheless decided something, and with an idempotency key would store it: hence without one.
 fn of_one(reply: &Reply) -> Answer {
     let Reply::Members(outcomes) = reply else {
         return Err(Error::internal("a reply that does not belong to a ban").into());

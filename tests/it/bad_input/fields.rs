@@ -26,6 +26,9 @@ fn bad_values(field: &Field) -> Vec<(Value, Refusal)> {
         Kind::Users => bad.extend(bad_lists(name)),
         Kind::Members => bad.extend(bad_members(name)),
         Kind::Attributes => bad.extend(bad_attributes(name)),
+        // What is no boolean is a wrong type.
+        Kind::Flag => {}
+        Kind::Fields { keys, bytes } => bad.extend(bad_fields(name, *keys, *bytes)),
     }
     if field.required {
         bad.push((Value::Null, Refusal::invalid(name)));
@@ -34,13 +37,20 @@ fn bad_values(field: &Field) -> Vec<(Value, Refusal)> {
 }
 
 fn wrong_types(field: &Field) -> Vec<(Value, Refusal)> {
-    let mut values = vec![json!(true), json!(1.5)];
-    if !matches!(field.kind, Kind::Attributes) {
+    let mut values = vec![json!(1.5)];
+    if !matches!(field.kind, Kind::Flag) {
+        values.push(json!(true));
+    }
+    if !matches!(field.kind, Kind::Fields { .. } | Kind::Attributes) {
         values.extend([json!({}), json!({ "a": [] })]);
     }
     match field.kind {
         Kind::Number { .. } => values.extend([json!("5"), json!(""), json!([]), json!([5])]),
         Kind::Users | Kind::Members => values.extend([json!("bob"), json!(5)]),
+        Kind::Flag => values.extend([json!(0), json!("true"), json!(""), json!([true])]),
+        Kind::Fields { .. } => {
+            values.extend([json!(5), json!("a"), json!([]), json!([["a", "b"]])]);
+        }
         _ => values.extend([json!(5), json!(-1), json!([]), json!(["x"])]),
     }
     values.into_iter().map(|value| (value, Refusal::invalid(field.name))).collect()
@@ -141,6 +151,27 @@ fn bad_lists(name: &str) -> Vec<(Value, Refusal)> {
     bad
 }
 
+/// Fields of the app's own: what is wrong with a key, with a value, and with their number.
+fn bad_fields(name: &str, keys: usize, bytes: usize) -> Vec<(Value, Refusal)> {
+    let most = |bound: usize| i64::try_from(bound).expect("a small number");
+    let at = |key: &str| Refusal::invalid(&format!("{name}.{key}"));
+    let crowd: Value = (0..=keys).map(|n| (format!("k{n}"), json!("v"))).collect();
+    let mut bad = vec![(crowd, Refusal::invalid(name).limit(most(keys)))];
+    let (long, longer) = ("k".repeat(17), "k".repeat(100_000));
+    for key in ["", " ", "a b", "a-b", "a.b", "é", "a\u{0}", "\u{1f680}", &long] {
+        bad.push((json!({ key: "v" }), at(key).limit(16)));
+    }
+    bad.push((json!({ longer.as_str(): "v" }), at(&longer[..40]).limit(16)));
+    for value in [json!(5), json!(true), json!([]), json!(["v"]), json!({}), json!(1.5)] {
+        bad.push((json!({ "ok": "v", "k": value }), at("k")));
+    }
+    for value in ["v".repeat(bytes + 1), "é".repeat(bytes / 2) + "xx", "v".repeat(100_000)] {
+        bad.push((json!({ "k": value }), at("k").limit(most(bytes))));
+    }
+    bad.push((json!({ "k": "a\u{0}b" }), at("k")));
+    bad
+}
+
 fn bad_members(name: &str) -> Vec<(Value, Refusal)> {
     let crowd: Vec<Value> = (0..301).map(|n| json!({ "userID": format!("u{n}") })).collect();
     let first = |what: &str| format!("{name}[0].{what}");
@@ -164,6 +195,9 @@ fn bad_members(name: &str) -> Vec<(Value, Refusal)> {
     for (id, refusal) in bad_user_ids(&first("userID")) {
         bad.push((json!([{ "userID": id }]), refusal));
     }
+    for (fields, refusal) in bad_fields(&first("customFields"), 5, 64) {
+        bad.push((json!([{ "userID": "dave", "customFields": fields }]), refusal));
+    }
     bad
 }
 
@@ -180,12 +214,17 @@ async fn every_bad_value_of_every_field_is_refused_by_name_and_changes_nothing()
                 let what = format!("{} {} {shown}", route.method, route.path);
                 let answer = world.ask(route.user, route.method, &route.path, &body).await;
                 check(&what, &answer, &refusal);
+                if route.tries() {
+                    let tried = format!("{}?dryRun=true", route.path);
+                    let answer = world.ask(route.user, route.method, &tried, &body).await;
+                    check(&format!("dry run: {what}"), &answer, &refusal);
+                }
                 assert_eq!(world.state().await, before, "{what}");
                 cases += 1;
             }
         }
     }
-    assert!(cases > 300, "{cases}");
+    assert!(cases > 700, "{cases}");
     world.end().await;
 }
 
@@ -275,6 +314,32 @@ async fn a_text_of_exactly_its_bound_is_taken_and_comes_back() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn fields_of_ones_own_cards_and_bans_of_exactly_their_bounds_are_taken_and_come_back() {
+    let world = World::new().await;
+    let server = &world.server;
+    let fields = |keys: usize, bytes: usize| -> Value {
+        (0..keys).map(|n| (format!("key_{n:012}"), json!("é".repeat(bytes / 2)))).collect()
+    };
+    let longest_fields = json!({ "customFields": fields(10, 512) });
+    server.patch("alice", "/v1/groups/g", longest_fields.clone()).await.ok();
+    let found = server.get("alice", "/v1/groups/g").await.ok();
+    assert_eq!(found["customFields"], longest_fields["customFields"]);
+    let member = json!({
+        "nameCard": "é".repeat(25), "muteSeconds": u32::MAX, "customFields": fields(5, 64),
+    });
+    server.patch("alice", "/v1/groups/g/members/bob", member.clone()).await.ok();
+    let found = server.get("alice", "/v1/groups/g/members?userID=bob").await.ok();
+    for name in ["nameCard", "customFields"] {
+        assert_eq!(found["memberList"][0][name], member[name], "{name}");
+    }
+    let ban = json!({ "reason": "é".repeat(500), "seconds": u32::MAX });
+    server.put("alice", "/v1/groups/g/bans/erin", ban).await.ok();
+    let found = server.get("alice", "/v1/groups/g/bans/erin").await.ok();
+    assert_eq!(found["reason"], "é".repeat(500));
+    world.end().await;
+}
+
 /// `null` is the same as absent where a field may be absent; only `groupLimit` gives it a meaning.
 #[tokio::test]
 async fn null_in_an_optional_field_changes_nothing() {
@@ -289,10 +354,22 @@ async fn null_in_an_optional_field_changes_nothing() {
         "joinOption",
         "inviteOption",
         "maxMemberCount",
+        "muteAll",
+        "customFields",
     ];
     let nothing: Value = names.iter().map(|name| (*name, Value::Null)).collect();
     server.patch("alice", "/v1/groups/g", nothing).await.ok();
     assert_eq!(server.get("alice", "/v1/groups/g").await.ok(), before);
+    let line = "/v1/groups/g/members?userID=bob";
+    let bob = server.get("alice", line).await.ok();
+    let names = ["role", "nameCard", "muteSeconds", "customFields"];
+    let nothing: Value = names.iter().map(|name| (*name, Value::Null)).collect();
+    server.patch("alice", "/v1/groups/g/members/bob", nothing).await.ok();
+    assert_eq!(server.get("alice", line).await.ok(), bob);
+    let endless = json!({ "seconds": null, "reason": null });
+    server.put("alice", "/v1/groups/g/bans/frank", endless).await.ok();
+    let ban = server.get("alice", "/v1/groups/g/bans/frank").await.ok();
+    assert_eq!((&ban["banUntil"], &ban["reason"]), (&Value::Null, &json!("")));
     server.put(ADMIN, "/v1/users/bob", json!({ "groupLimit": 7, "nickName": "B" })).await.ok();
     server.put(ADMIN, "/v1/users/bob", json!({ "groupLimit": null, "nickName": null })).await.ok();
     let bob = server.get("bob", "/v1/users/me").await.ok();

@@ -3,6 +3,8 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::requests::ROUTES;
+use super::routes::{Route, routes};
 use super::{Refusal, World, check};
 use crate::common::{ADMIN, Server, results};
 
@@ -57,6 +59,21 @@ async fn round(server: &Server, id: &str) {
     server.patch(id, &group, json!({ "inviteOption": "FreeAccess" })).await.ok();
     let data = server.post(id, &format!("{group}/invite"), json!({ "userList": ["z", id] })).await;
     assert_eq!(results(&data.ok()), [("z".to_owned(), 1), (id.to_owned(), 2)], "{id}");
+    let member = format!("{group}/members/{}", encoded("z"));
+    server.patch(id, &member, json!({ "role": "Admin", "nameCard": id })).await.ok();
+    let member = format!("{group}/members/{}", encoded(id));
+    server.patch(id, &member, json!({ "customFields": { "k": id } })).await.ok();
+    let ban = format!("{group}/bans/{}", encoded(&format!("{id}3")));
+    server.put(id, &ban, json!({ "reason": id })).await.ok();
+    assert_eq!(server.get(id, &ban).await.ok()["reason"], id, "{id}");
+    let bans = format!("{group}/bans?next={}", encoded(id));
+    let bans = server.get(id, &bans).await.ok();
+    assert_eq!(bans["banList"].as_array().map(Vec::len), Some(1), "{id}: {bans}");
+    server.delete(id, &ban).await.ok();
+    let permissions = format!("{group}/permissions?userID={}", encoded(id));
+    assert_eq!(server.get(ADMIN, &permissions).await.ok()["role"], "Owner", "{id}");
+    let applications = format!("/v1/applications?groupID={}", encoded(id));
+    assert_eq!(server.get(id, &applications).await.ok()["applicationList"], json!([]), "{id}");
     let status = server.post("y", &format!("{group}/join"), json!({})).await.ok();
     assert_eq!(status["status"], "joined", "{id}");
     let query = format!("{group}/members?userID={}&userID=y", encoded(id));
@@ -103,27 +120,26 @@ async fn awkward_ids_page_without_loss() {
     world.end().await;
 }
 
-/// Paths below a group's id, with a method and a body that would do.
-const OF_GROUP: &[(&str, &str, &str)] = &[
-    ("GET", "", ""),
-    ("PATCH", "", r#"{"groupName":"x"}"#),
-    ("DELETE", "", ""),
-    ("POST", "/invite", r#"{"userList":["dave"]}"#),
-    ("POST", "/invite?dryRun=true", r#"{"userList":["dave"]}"#),
-    ("POST", "/join", ""),
-    ("POST", "/quit", ""),
-    ("POST", "/kick", r#"{"userList":["dave"]}"#),
-    ("GET", "/members", ""),
-    ("GET", "/events", ""),
-];
-
-const OF_USER: &[(&str, &str, &str)] = &[
-    ("GET", "", ""),
-    ("PUT", "", r#"{"nickName":"x"}"#),
-    ("DELETE", "", ""),
-    ("GET", "/groups", ""),
-    ("DELETE", "/credentials", ""),
-];
+/// A path of [`ROUTES`] with other ids: each place of a group, a user or an application once, with the
+/// name of the place. Without an id at its end it would be another route.
+fn with_id(path: &str, id: &str) -> Vec<(&'static str, String)> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let mut found = Vec::new();
+    for (place, part) in parts.iter().enumerate() {
+        let field = match *part {
+            "g" => "groupID",
+            "bob" | "erin" => "userID",
+            "ID" => "applicationID",
+            _ => continue,
+        };
+        if !(id.is_empty() && place + 1 == parts.len()) {
+            let mut changed = parts.clone();
+            changed[place] = id;
+            found.push((field, changed.join("/")));
+        }
+    }
+    found
+}
 
 #[tokio::test]
 async fn an_impossible_id_in_a_path_is_refused_by_every_route() {
@@ -133,6 +149,7 @@ async fn an_impossible_id_in_a_path_is_refused_by_every_route() {
     let user = Refusal::new(400, 10004, "invalid_user_id").field("userID");
     let long = "x".repeat(49);
     let longer = "x".repeat(5_000);
+    let (bodies, mut tried) = (routes("ID"), 0);
     for id in [
         "",
         ".",
@@ -156,24 +173,26 @@ async fn an_impossible_id_in_a_path_is_refused_by_every_route() {
         let bounded = |refusal: &Refusal, limit: i64| {
             if id.starts_with('x') { refusal.clone().limit(limit) } else { refusal.clone() }
         };
-        // Without an id and anything behind it, it is another route.
-        let whole = |path: &str| id.is_empty() && path.is_empty();
-        for (method, path, body) in OF_GROUP.iter().filter(|(_, path, _)| !whole(path)) {
-            let target = format!("/v1/groups/{id}{path}");
-            let answer = world.ask(ADMIN, method, &target, body).await;
-            check(&format!("{method} {target}"), &answer, &bounded(&group, 48));
-        }
-        for (method, path, body) in OF_USER.iter().filter(|(_, path, _)| !whole(path)) {
-            let target = format!("/v1/users/{id}{path}");
-            let answer = world.ask(ADMIN, method, &target, body).await;
-            check(&format!("{method} {target}"), &answer, &bounded(&user, 32));
-        }
-        for verb in ["accept", "refuse"] {
-            let target = format!("/v1/applications/{id}/{verb}");
-            let answer = world.ask(ADMIN, "POST", &target, "").await;
-            check(&target, &answer, &Refusal::invalid("applicationID"));
+        for (path, methods) in ROUTES {
+            for (field, target) in with_id(path, id) {
+                let refusal = match field {
+                    "groupID" => bounded(&group, 48),
+                    "userID" => bounded(&user, 32),
+                    _ => Refusal::invalid("applicationID"),
+                };
+                let target = target.replace("ID", &world.application);
+                for method in *methods {
+                    let known = |one: &&Route| one.method == *method && one.path == *path;
+                    let body = bodies.iter().find(known).map(|route| route.good.to_string());
+                    let body = body.unwrap_or_default();
+                    let answer = world.ask(ADMIN, method, &target, &body).await;
+                    check(&format!("{method} {target}"), &answer, &refusal);
+                    tried += 1;
+                }
+            }
         }
     }
+    assert!(tried > 300, "{tried}");
     assert_eq!(world.state().await, before);
     world.end().await;
 }

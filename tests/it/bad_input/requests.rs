@@ -7,8 +7,9 @@ use super::{Refusal, World, check, check_envelope};
 use crate::common::contract;
 use crate::common::wire::{exchange, request};
 
-/// Every route that answers in JSON, and its methods.
-const ROUTES: &[(&str, &[&str])] = &[
+/// Every route that answers in the envelope, and its methods: in the group `g`, of the user `bob`, who is a
+/// member, or `erin`, who is banned there, and of the application `ID`.
+pub(crate) const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/groups", &["GET", "POST"]),
     ("/v1/groups/g", &["GET", "PATCH", "DELETE"]),
     ("/v1/groups/g/attributes", &["GET", "PUT", "PATCH", "DELETE"]),
@@ -17,6 +18,11 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/groups/g/quit", &["POST"]),
     ("/v1/groups/g/kick", &["POST"]),
     ("/v1/groups/g/members", &["GET"]),
+    ("/v1/groups/g/members/bob", &["PATCH"]),
+    ("/v1/groups/g/owner", &["PUT"]),
+    ("/v1/groups/g/bans", &["GET"]),
+    ("/v1/groups/g/bans/erin", &["GET", "PUT", "DELETE"]),
+    ("/v1/groups/g/permissions", &["GET"]),
     ("/v1/groups/g/events", &["GET"]),
     ("/v1/users/erin", &["GET", "PUT", "DELETE"]),
     ("/v1/users/erin/credentials", &["DELETE"]),
@@ -26,6 +32,12 @@ const ROUTES: &[(&str, &[&str])] = &[
     ("/v1/applications/ID/refuse", &["POST"]),
     ("/v1/limits", &["GET"]),
 ];
+
+/// Routes that change something and cannot be tried with `dryRun`.
+pub(crate) const WITHOUT_DRY_RUN: &[(&str, &str)] = &[("PUT", "/v1/users/erin")];
+
+/// What is no call: the websocket and documents, which have tests of their own.
+const NO_CALLS: &[&str] = &["/v1/events", "/v1/openapi.json", "/v1/asyncapi.json"];
 
 fn unknown(name: &str) -> Refusal {
     Refusal::new(400, 10004, "unknown_field").field(name)
@@ -42,7 +54,8 @@ fn calls(world: &World) -> Vec<(&'static str, String)> {
 
 /// A path of the document as a path of [`ROUTES`].
 fn filled(pattern: &str) -> String {
-    let filled = pattern.replace("{groupID}", "g").replace("{userID}", "erin");
+    let user = if pattern.contains("/members/") { "bob" } else { "erin" };
+    let filled = pattern.replace("{groupID}", "g").replace("{userID}", user);
     filled.replace("{applicationID}", "ID")
 }
 
@@ -177,11 +190,12 @@ async fn a_query_parameter_that_a_route_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn bad_values_of_query_parameters_are_named() {
+async fn a_bad_size_of_a_page_is_named() {
     let world = World::new().await;
     let lists = [
         "/v1/groups/g/members",
         "/v1/groups/g/events",
+        "/v1/groups/g/bans",
         "/v1/users/alice/groups",
         "/v1/applications",
     ];
@@ -199,6 +213,12 @@ async fn bad_values_of_query_parameters_are_named() {
         let answer = world.ask("alice", "GET", &target, "").await;
         check(&target, &answer, &Refusal::invalid("limit"));
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn bad_values_of_query_parameters_are_named() {
+    let world = World::new().await;
     let too_long = "x".repeat(49);
     let user = Refusal::new(400, 10004, "invalid_user_id");
     let group = Refusal::new(400, 10015, "invalid_group_id");
@@ -210,14 +230,31 @@ async fn bad_values_of_query_parameters_are_named() {
         ("/v1/groups/g/members", "next", &too_long, user.clone().field("next").limit(32)),
         ("/v1/groups/g/members", "userID", "", user.clone().field("userID[0]")),
         ("/v1/groups/g/members", "userID", "%FF", user.clone().field("userID[0]")),
-        ("/v1/groups/g/members", "userID", "me", user.field("userID[0]")),
+        ("/v1/groups/g/members", "userID", "me", user.clone().field("userID[0]")),
+        ("/v1/groups/g/members", "muted", "", Refusal::invalid("muted")),
+        ("/v1/groups/g/members", "muted", "1", Refusal::invalid("muted")),
+        ("/v1/groups/g/members", "muted", "True", Refusal::invalid("muted")),
+        ("/v1/groups/g/members", "muted", "true&muted=true", Refusal::invalid("muted")),
+        ("/v1/groups/g/bans", "next", "", user.clone().field("next")),
+        ("/v1/groups/g/bans", "next", "%00", user.clone().field("next")),
+        ("/v1/groups/g/bans", "next", &too_long, user.clone().field("next").limit(32)),
+        ("/v1/groups/g/permissions", "userID", "", user.clone().field("userID")),
+        ("/v1/groups/g/permissions", "userID", ".", user.clone().field("userID")),
+        ("/v1/groups/g/permissions", "userID", "%FF", user.clone().field("userID")),
+        ("/v1/groups/g/permissions", "userID", &too_long, user.field("userID").limit(32)),
+        ("/v1/groups/g/permissions", "userID", "bob&userID=bob", Refusal::invalid("userID")),
         ("/v1/groups/g/events", "after", "-1", Refusal::invalid("after")),
         ("/v1/groups/g/events", "after", "", Refusal::invalid("after")),
         ("/v1/groups/g/events", "after", "1.0", Refusal::invalid("after")),
         ("/v1/groups/g/events", "after", "9223372036854775808", Refusal::invalid("after")),
         ("/v1/groups/g/events", "next", "x", Refusal::invalid("next")),
         ("/v1/users/alice/groups", "next", "", group.clone().field("next")),
-        ("/v1/users/alice/groups", "next", &too_long, group.field("next").limit(48)),
+        ("/v1/users/alice/groups", "next", &too_long, group.clone().field("next").limit(48)),
+        ("/v1/applications", "groupID", "", group.clone().field("groupID")),
+        ("/v1/applications", "groupID", "%C3", group.clone().field("groupID")),
+        ("/v1/applications", "groupID", "..", group.clone().field("groupID")),
+        ("/v1/applications", "groupID", &too_long, group.field("groupID").limit(48)),
+        ("/v1/applications", "groupID", "g&groupID=g", Refusal::invalid("groupID")),
         ("/v1/applications", "next", "", Refusal::invalid("next")),
         ("/v1/applications", "next", "g", Refusal::invalid("next")),
     ];
@@ -226,10 +263,27 @@ async fn bad_values_of_query_parameters_are_named() {
         let answer = world.ask("alice", "GET", &target, "").await;
         check(&target, &answer, &refusal);
     }
-    for text in ["", "1", "True", "yes"] {
-        let target = format!("/v1/groups/g/invite?dryRun={text}");
-        let answer = world.ask("alice", "POST", &target, r#"{"userList":["x"]}"#).await;
-        check(&target, &answer, &Refusal::invalid("dryRun"));
+    world.end().await;
+}
+
+/// Whatever changes something can be tried first, and a flag that is none is refused before anything else.
+#[tokio::test]
+async fn a_bad_dry_run_is_named_by_every_route_that_changes_something() {
+    let world = World::new().await;
+    let before = world.state().await;
+    let bodies = routes(&world.application);
+    for (method, path) in calls(&world).into_iter().filter(|(method, _)| *method != "GET") {
+        let known = bodies.iter().find(|one| one.method == method && one.path == path);
+        let body = known.map_or_else(String::new, |route| route.good.to_string());
+        let user = known.map_or("alice", |route| route.user);
+        for text in ["", "1", "True", "yes", "%00", "false&dryRun=false", "true&dryRun=true"] {
+            let target = format!("{path}?dryRun={text}");
+            let answer = world.ask(user, method, &target, &body).await;
+            let without = WITHOUT_DRY_RUN.contains(&(method, &path));
+            let refusal = if without { unknown("dryRun") } else { Refusal::invalid("dryRun") };
+            check(&format!("{method} {target}"), &answer, &refusal);
+        }
+        assert_eq!(world.state().await, before, "{method} {path}");
     }
     world.end().await;
 }
@@ -241,6 +295,8 @@ async fn a_page_behind_the_end_is_empty() {
     for (path, list) in [
         ("/v1/groups/g/members?next=~", "memberList"),
         ("/v1/groups/g/members?userID=nobody", "memberList"),
+        ("/v1/groups/g/members?muted=true", "memberList"),
+        ("/v1/groups/g/bans?next=~", "banList"),
         ("/v1/groups/g/events?after=9223372036854775807", "eventList"),
         ("/v1/groups/g/events?after=1000000&limit=1000", "eventList"),
         ("/v1/users/alice/groups?next=~", "groupList"),

@@ -1,6 +1,7 @@
 //! What the tests share: one PostgreSQL for the run, a database and a server for each test, clients.
 
 pub(crate) mod cluster;
+pub(crate) mod commands;
 pub(crate) mod contract;
 pub(crate) mod held;
 pub(crate) mod process;

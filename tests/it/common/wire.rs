@@ -66,6 +66,14 @@ impl Wire {
         answer
     }
 
+    /// Sends a request and reads its answer meanwhile; `None` when the server closed instead.
+    pub(crate) async fn trade(&mut self, bytes: &[u8]) -> Option<Answer> {
+        let (mut reader, mut writer) = self.stream.split();
+        let (_, answer) =
+            tokio::join!(writer.write_all(bytes), read_answer(&mut reader, &mut self.read));
+        answer
+    }
+
     /// The next answer, or `None` when the server closed instead.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         read_answer(&mut self.stream, &mut self.read).await

@@ -181,3 +181,22 @@ async fn bad_input_names_the_field() {
     assert_eq!(everything(&server).await, before);
     server.stop().await;
 }
+
+/// A refusal is not stored with a key: once there is a ban, the same call lifts it.
+#[tokio::test]
+async fn a_refused_call_with_an_idempotency_key_may_be_repeated() {
+    let server = Server::start().await;
+    let group = crowd(&server, "g1").await;
+    let bearer = format!("Bearer {}", server.token("owner"));
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k")];
+    let of_m1 = path(&group, "m1");
+    let lift = || server.send(reqwest::Method::DELETE, &of_m1, &headers, "");
+    let before = everything(&server).await;
+    lift().await.refused(404, 10004, "ban_not_found");
+    let put = server.send(reqwest::Method::PUT, &path(&group, "owner"), &headers, "{}").await;
+    put.refused(403, 10007, "is_owner");
+    assert_eq!(everything(&server).await, before);
+    ban(&server, "owner", &group, "m1", json!({})).await.ok();
+    lift().await.ok();
+    server.stop().await;
+}

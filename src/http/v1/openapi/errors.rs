@@ -213,7 +213,9 @@ impl Traits<'_> {
         let mut of_status: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let (mut implied, mut places) = (self.implied(), Vec::new());
         for (status, name) in self.shared() {
-            if self.own.iter().any(|line| line["status"].to_string() == status) {
+            if self.own.iter().any(|line| {
+                line["status"].as_u64().map(|one| one.to_string()).as_deref() == Some(status)
+            }) {
                 // One answer has both: what is shared and what is the route's own.
                 let of_name = SHARED.iter().filter(|(known, _)| *known == name);
                 implied.extend(of_name.flat_map(|(_, reasons)| *reasons));
