@@ -11,18 +11,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::common::{ADMIN, Server, cluster, commands};
+use crate::common::{ADMIN, Server, cluster};
 use tap::Tap;
-
-/// Commands that the Tencent face does not have yet, see `parity`: what is counted through them waits.
-const NOT_YET: &[&str] = &["forbid_send_msg", "ban_group_member", "import_group_member"];
-
-#[test]
-fn what_is_not_counted_yet_is_really_not_there() {
-    for command in NOT_YET {
-        assert!(!commands::has(command), "{command} is in the table: take it off NOT_YET");
-    }
-}
 
 /// What a server runs every second without being asked. It belongs to no call.
 static OF_UPKEEP: OnceCell<BTreeSet<String>> = OnceCell::const_new();
@@ -240,10 +230,6 @@ async fn batches_of_the_tencent_face_take_as_many_statements_whatever_their_size
         ("get_role_in_group", 300, Before::Members, &asked),
     ];
     for (command, most, before, body) in cases {
-        if !commands::has(command) {
-            println!("{command}: not yet");
-            continue;
-        }
         let counted = Counted::new().await;
         let mut found = Vec::new();
         for count in [3, most] {

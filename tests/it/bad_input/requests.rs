@@ -34,10 +34,11 @@ pub(crate) const ROUTES: &[(&str, &[&str])] = &[
 ];
 
 /// Routes that change something and cannot be tried with `dryRun`.
-pub(crate) const WITHOUT_DRY_RUN: &[(&str, &str)] = &[("PUT", "/v1/users/erin")];
-
-/// What is no call: the websocket and documents, which have tests of their own.
-const NO_CALLS: &[&str] = &["/v1/events", "/v1/openapi.json", "/v1/asyncapi.json"];
+pub(crate) const WITHOUT_DRY_RUN: &[(&str, &str)] = &[
+    ("PUT", "/v1/users/erin"),
+    ("DELETE", "/v1/users/erin"),
+    ("DELETE", "/v1/users/erin/credentials"),
+];
 
 fn unknown(name: &str) -> Refusal {
     Refusal::new(400, 10004, "unknown_field").field(name)

@@ -8,11 +8,6 @@ pub(crate) fn all() -> Vec<String> {
     rows.into_iter().map(|row| row.replacen(' ', "/", 1)).collect()
 }
 
-/// Whether there is such a command, whatever its service.
-pub(crate) fn has(command: &str) -> bool {
-    all().iter().any(|known| known.split('/').next_back() == Some(command))
-}
-
 /// Service and name at the beginning of a row, with a blank between.
 fn of_row(row: &str) -> String {
     let (service, rest) = row.split_once(',').expect("a service");

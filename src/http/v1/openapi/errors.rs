@@ -213,9 +213,7 @@ impl Traits<'_> {
         let mut of_status: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         let (mut implied, mut places) = (self.implied(), Vec::new());
         for (status, name) in self.shared() {
-            if self.own.iter().any(|line| {
-                line["status"].as_u64().map(|one| one.to_string()).as_deref() == Some(status)
-            }) {
+            if self.own.iter().any(|line| line["status"] == status) {
                 // One answer has both: what is shared and what is the route's own.
                 let of_name = SHARED.iter().filter(|(known, _)| *known == name);
                 implied.extend(of_name.flat_map(|(_, reasons)| *reasons));
@@ -236,7 +234,7 @@ impl Traits<'_> {
             .collect();
         for (status, name) in places {
             let place = json!({ "$ref": format!("#/components/responses/{name}") });
-            all.insert(status.to_owned(), place);
+            all.insert(status.to_string(), place);
         }
         all
     }
@@ -258,14 +256,14 @@ impl Traits<'_> {
     }
 
     /// The responses that the route shares with others.
-    fn shared(&self) -> Vec<(&'static str, &'static str)> {
+    fn shared(&self) -> Vec<(u16, &'static str)> {
         let unavailable = if self.method == "get" { "Unavailable" } else { "ChangeUnavailable" };
         let cases = [
-            (self.secured, "401", "Unauthorized"),
-            (self.body, "413", "BodyTooLarge"),
-            (self.secured && !self.socket, "429", "TooManyRequests"),
-            (self.secured, "500", "Internal"),
-            (self.secured, "503", unavailable),
+            (self.secured, 401, "Unauthorized"),
+            (self.body, 413, "BodyTooLarge"),
+            (self.secured && !self.socket, 429, "TooManyRequests"),
+            (self.secured, 500, "Internal"),
+            (self.secured, 503, unavailable),
         ];
         let hold = cases.into_iter().filter(|(holds, ..)| *holds);
         hold.map(|(_, status, name)| (status, name)).collect()
