@@ -188,6 +188,11 @@ impl Error {
         Self::new(Reason::InvalidParameter, format!("{field} {rule}")).field(field)
     }
 
+    /// A call that only app administrators may make.
+    pub fn administrators_only(text: impl Into<String>) -> Self {
+        Self::new(Reason::AdministratorsOnly, text).source("MUSTER_ADMINS")
+    }
+
     /// A fault of the server. The caller learns only that it happened.
     pub fn internal(context: impl fmt::Display) -> Self {
         let mut error = Self::new(Reason::Internal, "an internal error happened; it was logged");

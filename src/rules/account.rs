@@ -21,7 +21,7 @@ fn permit(caller: &Caller) -> Result<(), Error> {
         return Ok(());
     }
     let text = "only app administrators end credentials and accounts";
-    Err(Error::new(Reason::AdministratorsOnly, text))
+    Err(Error::administrators_only(text))
 }
 
 pub(super) fn users(caller: &Caller, user: &UserId) -> Result<Rows, Stop> {

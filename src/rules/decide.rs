@@ -137,7 +137,8 @@ pub(super) fn accept(
             }
             InviteConsent::Deny => {
                 let text = "the invited person does not want to be invited";
-                return Err(Error::new(Reason::DeclinedByUser, text).into());
+                let refusal = Error::new(Reason::DeclinedByUser, text);
+                return Err(refusal.source("inviteConsent of the user").into());
             }
         }
     }

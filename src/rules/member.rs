@@ -55,7 +55,8 @@ pub(super) fn edit(
     if (!own || edit.mute_seconds.is_some()) && !stands_above(standing, member.role) {
         let text =
             format!("{user} has the role {}, which is not below the caller's", member.role.word());
-        return Err(Error::new(Reason::RoleTooLow, text).field("userID").into());
+        let refusal = Error::new(Reason::RoleTooLow, text).field("userID");
+        return Err(refusal.source("the roles of the two").into());
     }
     let mut steps = Vec::new();
     if let Some(event) =
@@ -84,7 +85,8 @@ fn change_role(
     }
     if !rules.traits.has_admins && role == Role::Admin {
         let text = format!("a group of type {} has no admins", rules.name);
-        return Err(Error::new(Reason::NotAllowedForType, text).field("role"));
+        let source = format!("has_admins of type {}", rules.name);
+        return Err(Error::new(Reason::NotAllowedForType, text).field("role").source(source));
     }
     if member.role == Role::Owner {
         let text = format!("{user} is the owner; that role changes with a transfer only");

@@ -13,11 +13,11 @@ fn permit(caller: &Caller, user: &UserId, edit: &UserEdit) -> Result<(), Error> 
     }
     if caller.user != *user {
         let text = "only the user himself and app administrators may change an account";
-        return Err(Error::new(Reason::AdministratorsOnly, text));
+        return Err(Error::administrators_only(text));
     }
     if edit.group_limit.is_some() {
         let text = "only app administrators may change groupLimit";
-        return Err(Error::new(Reason::AdministratorsOnly, text).field("groupLimit"));
+        return Err(Error::administrators_only(text).field("groupLimit"));
     }
     Ok(())
 }
@@ -83,5 +83,5 @@ fn administrators_only(caller: &Caller) -> Result<(), Error> {
     if caller.administrator {
         return Ok(());
     }
-    Err(Error::new(Reason::AdministratorsOnly, "only app administrators import accounts"))
+    Err(Error::administrators_only("only app administrators import accounts"))
 }

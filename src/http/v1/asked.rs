@@ -4,7 +4,7 @@ use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
@@ -66,7 +66,8 @@ impl FromRequestParts<App> for Asked {
         if !caller.administrator {
             app.rate.check(&caller.user)?;
         }
-        let key = idempotency_key(&parts.headers)?;
+        // A key is checked wherever it stands, and counts for a POST: other methods may be repeated anyway.
+        let key = idempotency_key(&parts.headers)?.filter(|_| parts.method == Method::POST);
         let uri = parts
             .extensions
             .get::<axum::extract::OriginalUri>()
@@ -108,13 +109,6 @@ impl Asked {
             IdempotencyKey { scope: scope.finalize().into(), body: Sha256::digest(body).into() }
         });
         Command { caller: self.caller, operation, idempotency }
-    }
-
-    /// The same request without its idempotency key, for calls whose refusals the engine cannot tell from
-    /// what was done, and would store. Only those that may be repeated anyway: no POST.
-    #[must_use]
-    pub fn without_key(self) -> Self {
-        Self { key: None, ..self }
     }
 
     /// Has the engine do it, or with `dry_run` only say what it would do. `body` is the request's as it

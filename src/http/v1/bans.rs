@@ -124,7 +124,7 @@ pub async fn put_ban(
         seconds: put.seconds.map(|it| seconds("seconds", it, 1)).transpose()?,
         reason: message("reason", put.reason)?,
     };
-    of_one(&asked.without_key().perform(&app, operation, &body.0, dry_run).await?)
+    of_one(&asked.perform(&app, operation, &body.0, dry_run).await?)
 }
 
 /// Lift a ban.
@@ -144,7 +144,7 @@ pub async fn delete_ban(
     let dry_run = query.dry_run()?;
     let (group, user) = path.ids(&app, &asked)?;
     let operation = Operation::Unban { group, users: vec![user] };
-    of_one(&asked.without_key().perform(&app, operation, &[], dry_run).await?)
+    of_one(&asked.perform(&app, operation, &[], dry_run).await?)
 }
 
 /// The answer to a call about one person: his line is the call's. Where that is a refusal the engine has
@@ -169,7 +169,7 @@ fn refusal(reason: MemberReason, user: &UserId) -> Error {
         MemberReason::NotBanned => return absent(user),
         _ => {
             let text = format!("{user} has a role that is not below the caller's");
-            Error::new(Reason::RoleTooLow, text)
+            Error::new(Reason::RoleTooLow, text).source("the roles of the two")
         }
     }
     .field("userID")

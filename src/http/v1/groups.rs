@@ -110,7 +110,7 @@ impl Create {
                 let owner = UserId::parse(text, app.limits.user_id_bytes, "owner")?;
                 if !caller.administrator && owner != caller.user {
                     let why = "only an app administrator makes a group for somebody else";
-                    return Err(Error::new(Reason::AdministratorsOnly, why).field("owner"));
+                    return Err(Error::administrators_only(why).field("owner"));
                 }
                 owner
             }

@@ -39,7 +39,7 @@ pub async fn list_all_groups(State(app): State<App>, asked: Asked, query: Query)
     let query = query.only(&["type", "search", "limit", "next"], &[])?;
     if !asked.caller.administrator {
         let text = "only an app administrator lists all groups";
-        return Err(Error::new(Reason::AdministratorsOnly, text).into());
+        return Err(Error::administrators_only(text).into());
     }
     let limit = query.limit()?;
     let wanted = query.get("type").map(|text| app.types.named("type", text)).transpose()?;

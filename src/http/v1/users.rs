@@ -185,7 +185,7 @@ pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query
     let user = asked.user(&app, &id.0)?;
     if user != asked.caller.user && !asked.caller.administrator {
         let text = "only the user himself and app administrators may read his groups";
-        return Err(Error::new(Reason::AdministratorsOnly, text).into());
+        return Err(Error::administrators_only(text).into());
     }
     let limit = query.limit()?;
     let after = query.get("next").map(|text| GroupId::parse(text, "next")).transpose()?;

@@ -248,7 +248,7 @@ impl Traits<'_> {
             (self.path.contains("{groupID}"), Reason::InvalidGroupId),
             (self.path.contains("{groupID}"), Reason::GroupNotFound),
             (self.path.contains("{userID}"), Reason::InvalidUserId),
-            (self.method != "get", Reason::IdempotencyKeyReused),
+            (self.method == "post", Reason::IdempotencyKeyReused),
         ];
         let hold = cases.into_iter().filter_map(|(holds, reason)| holds.then_some(reason));
         let of_group = self.path.contains("{groupID}").then_some(PERMISSION);

@@ -200,7 +200,7 @@ fn parameters(path: &str, method: &str, operation: &Value) -> Vec<Value> {
             "schema": { "type": "boolean", "default": false },
         }));
     }
-    if method != "get" {
+    if method == "post" {
         all.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": { "type": "string", "minLength": 1 },
