@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::calls::{right_call, right_calls};
 use super::{group, login, ok};
-use crate::common::{ADMIN, Server, cluster};
+use crate::common::{ADMIN, Server, cluster, eventually};
 use crate::ops::proxy::Proxy;
 
 /// What is documented for each command of the group service besides 10002, 10003 and 10004, which are
@@ -41,16 +41,30 @@ const GROUP_CODES: &[(&str, &[i64])] = &[
     ("ban_group_member", &[]),
     ("unban_group_member", &[]),
     ("get_group_ban_member", &[]),
+    ("get_appid_group_list", &[10_007, 10_018]),
+    ("set_group_attr", ATTRIBUTE_CODES),
+    ("modify_group_attr", ATTRIBUTE_CODES),
+    ("delete_group_attr", DELETE_ATTRIBUTE_CODES),
+    ("clear_group_attr", ATTRIBUTE_CODES),
+    ("get_group_attr", ATTRIBUTE_CODES),
 ];
 
+/// What is documented for all commands about attributes alike, whatever they do with them.
+const ATTRIBUTE_CODES: &[i64] = &[10_007, 10_010, 10_015, 10_045, 10_046, 10_047, 10_048, 10_049];
+/// The same, and an attribute that is absent.
+const DELETE_ATTRIBUTE_CODES: &[i64] =
+    &[10_007, 10_010, 10_015, 10_045, 10_046, 10_047, 10_048, 10_049, 10_050];
+
 /// The commands for which 10003 is not documented.
-const WITHOUT_UNKNOWN: &[&str] = &["change_group_owner"];
+const WITHOUT_UNKNOWN: &[&str] = &["change_group_owner", "get_appid_group_list"];
 
 /// What is documented for each command of the account service.
 const ACCOUNT_CODES: &[(&str, &[i64])] = &[
     ("account_import", &[40_006, 40_601, 70_169, 70_398, 70_402, 70_403, 70_500]),
     ("multiaccount_import", &[70_169, 70_202, 70_398, 70_402, 70_403, 70_500]),
     ("account_check", &[70_402, 70_403, 70_500]),
+    ("account_delete", &[70_107, 70_402, 70_403, 70_500, 71_000]),
+    ("kick", &[70_107, 70_402, 70_403, 70_500]),
 ];
 
 /// Stands for every command that a code is documented for.
@@ -65,11 +79,25 @@ const WITHOUT_CAUSE: &[(&str, i64, &str)] = &[
     (EVERY, 10_016, "this version asks no webhook before it acts"),
     (EVERY, 10_026, "no command is switched off for an app"),
     ("import_group_member", 10_006, "Muster does not bound how often an administrator calls"),
-    ("destroy_group", 10_007, "an administrator dismisses groups of all five types"),
-    ("get_group_info", 10_007, "an administrator reads groups of all five types"),
-    ("get_group_muted_account", 10_007, "an administrator reads groups of all five types"),
-    ("get_group_shutted_uin", 10_007, "an administrator reads groups of all five types"),
     ("add_group_member", 10_037, "who is at his limit gets result 4, the others go on"),
+    (
+        "get_appid_group_list",
+        10_007,
+        "who is no administrator is refused before any command: 60010",
+    ),
+    ("delete_group_attr", 10_046, "a value that stands beside a key is passed over"),
+    ("delete_group_attr", 10_047, "what goes makes no group have too many"),
+    ("delete_group_attr", 10_048, "what goes makes no group have too much"),
+    ("clear_group_attr", 10_045, "the command names no key"),
+    ("clear_group_attr", 10_046, "the command has no value"),
+    ("clear_group_attr", 10_047, "what goes makes no group have too many"),
+    ("clear_group_attr", 10_048, "what goes makes no group have too much"),
+    ("get_group_attr", 10_045, "the command names no key: all are read"),
+    ("get_group_attr", 10_046, "the command has no value"),
+    ("get_group_attr", 10_047, "the command adds nothing"),
+    ("get_group_attr", 10_048, "the command adds nothing"),
+    ("get_group_attr", 10_049, "only changes are bounded, not how often attributes are read"),
+    ("account_delete", 71_000, "there are no editions: every account can be deleted"),
     ("account_import", 40_006, "a fault of the server is 70500 for all that is imported"),
     ("multiaccount_import", 70_169, "accounts that are being deleted are in FailAccounts"),
     (EVERY, 70_202, "time that runs out is 70500"),
@@ -84,6 +112,12 @@ enum World {
     Peopled,
     /// A server where an account has to be imported first.
     Registered,
+    /// A server with a type of groups of its own, which forbids to everybody what can be forbidden.
+    Forbidding,
+    /// A server on which the attributes of a group change once in a second.
+    Hasty,
+    /// A server with more groups than an answer holds.
+    Crowded,
     /// A server whose database went away.
     Cut,
 }
@@ -111,18 +145,26 @@ fn changed(command: &str, code: i64, changes: &Value) -> Try {
     call(command, code, World::Peopled, body)
 }
 
+/// The right call, made elsewhere.
+fn right_in(world: World, command: &str, code: i64) -> Try {
+    call(command, code, world, right_call(command).1)
+}
+
 fn is_group(path: &str) -> bool {
     !path.starts_with("im_open_login_svc/")
 }
 
-/// What every command can be called like: without its fields, by a name that no command has, while the database is away;
+/// What every command can be called like: without its fields or, where it needs none, with a wrong one; by a name that no command has, while the database is away;
 /// where it is about a group, with one that is not there and one that cannot be.
 fn common_tries() -> Vec<Try> {
     let mut tries = Vec::new();
     for (path, body) in right_calls() {
         let command = path.split('/').nth(1).unwrap_or_default().to_owned();
         let (wrong, fault) = if is_group(&path) { (10_004, 10_002) } else { (70_402, 70_500) };
-        tries.push(call(&command, wrong, World::Peopled, json!({})));
+        // All groups are listed for who says nothing more.
+        let needy = command != "get_appid_group_list";
+        let bad = if needy { json!({}) } else { json!({"Limit": 10_001}) };
+        tries.push(call(&command, wrong, World::Peopled, bad));
         tries.push(call(&command, fault, World::Cut, body.clone()));
         if is_group(&path) && !WITHOUT_UNKNOWN.contains(&command.as_str()) {
             let misspelled = path.replace(&command, &command.to_uppercase());
@@ -178,7 +220,7 @@ fn particular_tries() -> Vec<Try> {
         changed("add_group_member", 10_005, &json!({"MemberList": people(301)})),
         changed("add_group_member", 10_007, &json!({"GroupId": "live"})),
         changed("add_group_member", 10_014, &json!({"GroupId": "small", "MemberList": people(2)})),
-        call("add_group_member", 10_019, World::Registered, right_call("add_group_member").1),
+        right_in(World::Registered, "add_group_member", 10_019),
         changed("delete_group_member", 10_007, &json!({"MemberToDel_Account": ["owner"]})),
         changed("modify_group_member_info", 10_007, &json!({"GroupId": "live"})),
         changed("get_role_in_group", 10_007, &json!({"GroupId": "live"})),
@@ -186,7 +228,54 @@ fn particular_tries() -> Vec<Try> {
         changed("change_group_owner", 10_007, &json!({"GroupId": "live"})),
         changed("account_import", 40_601, &json!({"Nick": "x".repeat(501)})),
         changed("account_import", 70_169, &json!({"UserID": "going"})),
+        changed("account_delete", 70_107, &json!({"DeleteItem": [{"UserID": "unknown"}]})),
+        changed("kick", 70_107, &json!({"UserID": "unknown"})),
+        call("get_appid_group_list", 10_018, World::Crowded, json!({})),
     ]
+}
+
+/// What an administrator may do in groups of all five types, and what a type of the operator's own forbids.
+fn forbidden_tries() -> Vec<Try> {
+    [
+        "get_group_info",
+        "get_group_muted_account",
+        "get_group_shutted_uin",
+        "set_group_attr",
+        "modify_group_attr",
+        "delete_group_attr",
+        "clear_group_attr",
+        "get_group_attr",
+        "destroy_group",
+    ]
+    .map(|command| right_in(World::Forbidding, command, 10_007))
+    .into()
+}
+
+fn pairs(count: usize, bytes: usize) -> Value {
+    let pair = |number| json!({"key": format!("k{number}"), "value": "v".repeat(bytes)});
+    (0..count).map(pair).collect()
+}
+
+fn attribute_tries() -> Vec<Try> {
+    let with = |command, code, list| changed(command, code, &json!({"GroupAttr": list}));
+    let long = json!([{"key": "k".repeat(33), "value": "v"}]);
+    let mut tries = vec![
+        with("delete_group_attr", 10_045, long.clone()),
+        with("delete_group_attr", 10_050, json!([{"key": "absent"}])),
+    ];
+    for command in ["set_group_attr", "modify_group_attr"] {
+        tries.extend([
+            with(command, 10_045, long.clone()),
+            with(command, 10_046, pairs(1, 4_001)),
+            with(command, 10_047, pairs(17, 1)),
+            with(command, 10_048, pairs(4, 4_000)),
+        ]);
+    }
+    for command in ["set_group_attr", "modify_group_attr", "delete_group_attr", "clear_group_attr"]
+    {
+        tries.push(right_in(World::Hasty, command, 10_049));
+    }
+    tries
 }
 
 /// Members whose fields together are more than an answer holds.
@@ -252,6 +341,44 @@ async fn registered() -> Server {
     server
 }
 
+async fn forbidding() -> Server {
+    let types = r#"
+        [types.Closed]
+        based_on = "Public"
+        who.dismiss = "nobody"
+        who.read_profile = "nobody"
+        who.read_members = "nobody"
+        who.read_attributes = "nobody"
+        who.edit_attributes = "nobody"
+    "#;
+    let server = Server::with_file(&cluster::fresh_database().await, types).await;
+    server.group("owner", "g1", "Closed", json!({})).await;
+    server
+}
+
+async fn hasty() -> Server {
+    let server = Server::with(&[("MUSTER_ATTRIBUTE_CHANGES", "1")]).await;
+    server.group("owner", "g1", "Public", json!({})).await;
+    server
+}
+
+async fn crowded() -> Server {
+    let server = Server::start().await;
+    // Ids of 48 bytes, most of which take two in JSON.
+    sqlx::raw_sql(
+        "insert into groups (group_id, group_type, join_option, invite_option, member_count,
+                             pending_count, seq, created_at)
+         select rpad(n::text, 48, '\"'), 2, 1, 1, 0, 0, 1, now() from generate_series(10001, 20000) n;
+         insert into group_profiles
+                (group_id, name, folded_name, introduction, notification, face_url, changed_at)
+         select group_id, 'n', 'n', '', '', '', now() from groups",
+    )
+    .execute(&server.db().await)
+    .await
+    .expect("many groups");
+    server
+}
+
 /// The code and text of an answer: of the call, or of the one group or account that it asks about.
 fn outcome(answer: &Value) -> (i64, String) {
     let lines = [
@@ -280,9 +407,35 @@ async fn make(server: &Server, world: World, tries: &[Try], reached: &mut Reache
     }
 }
 
+/// Makes the calls that are refused when they come within a second of another one: right after one that
+/// changed something, and once more after another when the machine was too slow for that.
+async fn make_in_haste(server: &Server, tries: &[Try], reached: &mut Reached) {
+    for one in tries.iter().filter(|one| one.world == World::Hasty) {
+        for round in 0.. {
+            assert!(round < 20, "{}: no two calls came within a second", one.path);
+            let list = json!([{"key": "k", "value": round.to_string()}]);
+            let before = json!({"GroupId": "g1", "GroupAttr": list});
+            eventually("the second before is over", async || {
+                let answer = group(server, "set_group_attr", before.clone()).await;
+                (answer["ErrorCode"] == 0).then_some(())
+            })
+            .await;
+            let answer = server.v4(&one.path, one.body.clone()).await;
+            let (code, text) = outcome(&answer);
+            if code != 0 {
+                assert_eq!(code, one.code, "{}: {answer}", one.path);
+                reached.insert((one.command.clone(), code), text);
+                break;
+            }
+        }
+    }
+}
+
 async fn make_all() -> Reached {
     let mut tries = common_tries();
     tries.extend(particular_tries());
+    tries.extend(attribute_tries());
+    tries.extend(forbidden_tries());
     let mut reached = Reached::new();
     let server = peopled().await;
     make(&server, World::Peopled, &tries, &mut reached).await;
@@ -291,6 +444,20 @@ async fn make_all() -> Reached {
 
     let server = registered().await;
     make(&server, World::Registered, &tries, &mut reached).await;
+    server.stop().await;
+
+    let server = forbidding().await;
+    make(&server, World::Forbidding, &tries, &mut reached).await;
+    server.check_invariants().await;
+    server.stop().await;
+
+    let server = hasty().await;
+    make_in_haste(&server, &tries, &mut reached).await;
+    server.check_invariants().await;
+    server.stop().await;
+
+    let server = crowded().await;
+    make(&server, World::Crowded, &tries, &mut reached).await;
     server.stop().await;
 
     let proxy = Proxy::before(&cluster::fresh_database().await).await;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{group, ok};
+use super::calls::right_call;
+use super::{column, group, ok};
 use crate::common::Server;
 
 /// The letters of the document.
@@ -19,6 +20,7 @@ const LETTERS: &[(char, &str)] = &[
 fn table() -> Vec<(&'static str, &'static str, i64, Value)> {
     let guest = json!(["guest"]);
     let guests = json!([{"Member_Account": "guest"}]);
+    let attributes = json!({"GroupAttr": [{"key": "k", "value": "v"}]});
     vec![
         ("import_group_member", "PUCM", 10_007, json!({"MemberList": guests})),
         ("modify_group_base_info", "PUCAM", 10_007, json!({"Name": "new"})),
@@ -45,6 +47,11 @@ fn table() -> Vec<(&'static str, &'static str, i64, Value)> {
         ("ban_group_member", "PUCAM", 10_007, json!({"Members_Account": guest, "Duration": 60})),
         ("get_group_ban_member", "PUCAM", 10_007, json!({})),
         ("unban_group_member", "PUCAM", 10_007, json!({"Members_Account": guest})),
+        ("set_group_attr", "PUCAM", 10_007, attributes.clone()),
+        ("modify_group_attr", "PUCAM", 10_007, attributes.clone()),
+        ("get_group_attr", "PUCAM", 10_007, json!({})),
+        ("delete_group_attr", "PUCAM", 10_007, attributes),
+        ("clear_group_attr", "PUCA", 10_007, json!({})),
         ("destroy_group", "PUCAM", 10_007, json!({})),
     ]
 }
@@ -55,9 +62,12 @@ async fn commands_support_the_documented_types_and_no_other() {
     for (letter, group_type) in LETTERS {
         let made = json!({"Type": group_type, "Name": "n", "Owner_Account": "owner"});
         let made = ok(group(&server, "create_group", made).await);
+        let list = json!({"GroupType": group_type});
+        let list = ok(group(&server, "get_appid_group_list", list).await);
+        assert_eq!(json!(column(&list["GroupIdList"], "GroupId")), json!([made["GroupId"]]));
         for (command, types, unsupported, mut body) in table() {
             body["GroupId"] = made["GroupId"].clone();
-            let answer = group(&server, command, body).await;
+            let answer = server.v4(&right_call(command).0, body).await;
             let expected = if types.contains(*letter) { 0 } else { unsupported };
             assert_eq!(answer["ErrorCode"], expected, "{command} {group_type}: {answer}");
         }
