@@ -86,12 +86,12 @@ const WITHOUT_CAUSE: &[(&str, i64, &str)] = &[
         "who is no administrator is refused before any command: 60010",
     ),
     ("delete_group_attr", 10_046, "a value that stands beside a key is passed over"),
-    ("delete_group_attr", 10_047, "what goes makes no group have too many"),
-    ("delete_group_attr", 10_048, "what goes makes no group have too much"),
+    ("delete_group_attr", 10_047, "the command only makes attributes fewer"),
+    ("delete_group_attr", 10_048, "the command only makes attributes fewer"),
     ("clear_group_attr", 10_045, "the command names no key"),
     ("clear_group_attr", 10_046, "the command has no value"),
-    ("clear_group_attr", 10_047, "what goes makes no group have too many"),
-    ("clear_group_attr", 10_048, "what goes makes no group have too much"),
+    ("clear_group_attr", 10_047, "the command only makes attributes fewer"),
+    ("clear_group_attr", 10_048, "the command only makes attributes fewer"),
     ("get_group_attr", 10_045, "the command names no key: all are read"),
     ("get_group_attr", 10_046, "the command has no value"),
     ("get_group_attr", 10_047, "the command adds nothing"),
@@ -112,7 +112,7 @@ enum World {
     Peopled,
     /// A server where an account has to be imported first.
     Registered,
-    /// A server with a type of groups of its own, which forbids to everybody what can be forbidden.
+    /// A server with a group of a type of its own, in which next to nothing is anybody's right.
     Forbidding,
     /// A server on which the attributes of a group change once in a second.
     Hasty,
@@ -154,14 +154,15 @@ fn is_group(path: &str) -> bool {
     !path.starts_with("im_open_login_svc/")
 }
 
-/// What every command can be called like: without its fields or, where it needs none, with a wrong one; by a name that no command has, while the database is away;
-/// where it is about a group, with one that is not there and one that cannot be.
+/// What every command can be called like: without its fields or, where it needs none, with a wrong one; by
+/// a name that no command has; while the database is away; where it is about a group, with one that is not
+/// there and one that cannot be.
 fn common_tries() -> Vec<Try> {
     let mut tries = Vec::new();
     for (path, body) in right_calls() {
         let command = path.split('/').nth(1).unwrap_or_default().to_owned();
         let (wrong, fault) = if is_group(&path) { (10_004, 10_002) } else { (70_402, 70_500) };
-        // All groups are listed for who says nothing more.
+        // Who says nothing more gets the first page of all groups.
         let needy = command != "get_appid_group_list";
         let bad = if needy { json!({}) } else { json!({"Limit": 10_001}) };
         tries.push(call(&command, wrong, World::Peopled, bad));
@@ -234,7 +235,8 @@ fn particular_tries() -> Vec<Try> {
     ]
 }
 
-/// What an administrator may do in groups of all five types, and what a type of the operator's own forbids.
+/// What an administrator may do in groups of all five types, but not where a type of the operator's own
+/// leaves it to nobody.
 fn forbidden_tries() -> Vec<Try> {
     [
         "get_group_info",
