@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 /// Where groups are served.
 const GROUP: &str = "group_open_http_svc";
+/// Where attributes are read.
+const ATTRIBUTES: &str = "group_open_attr_http_svc";
 /// Where accounts are served.
 const LOGIN: &str = "im_open_login_svc";
 
@@ -16,6 +18,8 @@ pub(super) fn right_calls() -> Vec<(String, Value)> {
         (GROUP, making()),
         (GROUP, members()),
         (GROUP, reading()),
+        (GROUP, attributes()),
+        (ATTRIBUTES, vec![("get_group_attr", json!({"GroupId": "g1"}))]),
         (LOGIN, accounts()),
         (GROUP, vec![("destroy_group", json!({"GroupId": "g1"}))]),
     ] {
@@ -136,6 +140,18 @@ fn reading() -> Vec<(&'static str, Value)> {
                 },
             }),
         ),
+        ("get_appid_group_list", json!({"Limit": 1, "Next": 0, "GroupType": "Public"})),
+    ]
+}
+
+/// What is deleted is there by then.
+fn attributes() -> Vec<(&'static str, Value)> {
+    let body = |value: &str| json!({"GroupId": "g1", "GroupAttr": [{"key": "k", "value": value}]});
+    vec![
+        ("set_group_attr", body("v")),
+        ("modify_group_attr", body("w")),
+        ("delete_group_attr", body("w")),
+        ("clear_group_attr", json!({"GroupId": "g1"})),
     ]
 }
 
@@ -150,5 +166,7 @@ fn accounts() -> Vec<(&'static str, Value)> {
             json!({"Accounts": ["u1"], "AccountList": [{"UserID": "u2", "Nick": "n"}]}),
         ),
         ("account_check", json!({"CheckItem": [{"UserID": "u1"}]})),
+        ("kick", json!({"UserID": "u1", "Identifier": "u2"})),
+        ("account_delete", json!({"DeleteItem": [{"UserID": "u2"}]})),
     ]
 }

@@ -4,16 +4,17 @@
 //!
 //! `cargo test --test it v4::coverage -- --nocapture` prints the table.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod tries;
+mod worlds;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::calls::{right_call, right_calls};
-use super::{group, login, ok};
-use crate::common::{ADMIN, Server, cluster};
-use crate::ops::proxy::Proxy;
+use self::worlds::{Reached, make_all};
+use super::calls::right_calls;
+use crate::common::Server;
 
 /// What is documented for each command of the group service besides 10002, 10003 and 10004, which are
 /// documented for all but [`WITHOUT_UNKNOWN`].
@@ -41,16 +42,30 @@ const GROUP_CODES: &[(&str, &[i64])] = &[
     ("ban_group_member", &[]),
     ("unban_group_member", &[]),
     ("get_group_ban_member", &[]),
+    ("get_appid_group_list", &[10_007, 10_018]),
+    ("set_group_attr", ATTRIBUTE_CODES),
+    ("modify_group_attr", ATTRIBUTE_CODES),
+    ("delete_group_attr", DELETE_ATTRIBUTE_CODES),
+    ("clear_group_attr", ATTRIBUTE_CODES),
+    ("get_group_attr", ATTRIBUTE_CODES),
 ];
 
+/// What is documented for all commands about attributes alike, whatever they do with them.
+const ATTRIBUTE_CODES: &[i64] = &[10_007, 10_010, 10_015, 10_045, 10_046, 10_047, 10_048, 10_049];
+/// The same, and an attribute that is absent.
+const DELETE_ATTRIBUTE_CODES: &[i64] =
+    &[10_007, 10_010, 10_015, 10_045, 10_046, 10_047, 10_048, 10_049, 10_050];
+
 /// The commands for which 10003 is not documented.
-const WITHOUT_UNKNOWN: &[&str] = &["change_group_owner"];
+const WITHOUT_UNKNOWN: &[&str] = &["change_group_owner", "get_appid_group_list"];
 
 /// What is documented for each command of the account service.
 const ACCOUNT_CODES: &[(&str, &[i64])] = &[
     ("account_import", &[40_006, 40_601, 70_169, 70_398, 70_402, 70_403, 70_500]),
     ("multiaccount_import", &[70_169, 70_202, 70_398, 70_402, 70_403, 70_500]),
     ("account_check", &[70_402, 70_403, 70_500]),
+    ("account_delete", &[70_107, 70_402, 70_403, 70_500, 71_000]),
+    ("kick", &[70_107, 70_402, 70_403, 70_500]),
 ];
 
 /// Stands for every command that a code is documented for.
@@ -65,243 +80,31 @@ const WITHOUT_CAUSE: &[(&str, i64, &str)] = &[
     (EVERY, 10_016, "this version asks no webhook before it acts"),
     (EVERY, 10_026, "no command is switched off for an app"),
     ("import_group_member", 10_006, "Muster does not bound how often an administrator calls"),
-    ("destroy_group", 10_007, "an administrator dismisses groups of all five types"),
-    ("get_group_info", 10_007, "an administrator reads groups of all five types"),
-    ("get_group_muted_account", 10_007, "an administrator reads groups of all five types"),
-    ("get_group_shutted_uin", 10_007, "an administrator reads groups of all five types"),
     ("add_group_member", 10_037, "who is at his limit gets result 4, the others go on"),
+    (
+        "get_appid_group_list",
+        10_007,
+        "who is no administrator is refused before any command: 60010",
+    ),
+    ("delete_group_attr", 10_046, "a value that stands beside a key is passed over"),
+    ("delete_group_attr", 10_047, "the command only makes attributes fewer"),
+    ("delete_group_attr", 10_048, "the command only makes attributes fewer"),
+    ("clear_group_attr", 10_045, "the command names no key"),
+    ("clear_group_attr", 10_046, "the command has no value"),
+    ("clear_group_attr", 10_047, "the command only makes attributes fewer"),
+    ("clear_group_attr", 10_048, "the command only makes attributes fewer"),
+    ("get_group_attr", 10_045, "the command names no key: all are read"),
+    ("get_group_attr", 10_046, "the command has no value"),
+    ("get_group_attr", 10_047, "the command adds nothing"),
+    ("get_group_attr", 10_048, "the command adds nothing"),
+    ("get_group_attr", 10_049, "only changes are bounded, not how often attributes are read"),
+    ("account_delete", 71_000, "there are no editions: every account can be deleted"),
     ("account_import", 40_006, "a fault of the server is 70500 for all that is imported"),
     ("multiaccount_import", 70_169, "accounts that are being deleted are in FailAccounts"),
     (EVERY, 70_202, "time that runs out is 70500"),
     (EVERY, 70_398, "there is no trial edition"),
     (EVERY, 70_403, "who is no administrator is refused before any command: 60010"),
 ];
-
-/// Where a call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum World {
-    /// A server with groups of all kinds.
-    Peopled,
-    /// A server where an account has to be imported first.
-    Registered,
-    /// A server whose database went away.
-    Cut,
-}
-
-/// One call, and the code that it has to get.
-struct Try {
-    command: String,
-    path: String,
-    world: World,
-    code: i64,
-    body: Value,
-}
-
-/// A call of a command in its own service.
-fn call(command: &str, code: i64, world: World, body: Value) -> Try {
-    Try { path: right_call(command).0, command: command.to_owned(), world, code, body }
-}
-
-/// The right call with some fields changed.
-fn changed(command: &str, code: i64, changes: &Value) -> Try {
-    let (_, mut body) = right_call(command);
-    for (field, value) in changes.as_object().into_iter().flatten() {
-        body[field.as_str()] = value.clone();
-    }
-    call(command, code, World::Peopled, body)
-}
-
-fn is_group(path: &str) -> bool {
-    !path.starts_with("im_open_login_svc/")
-}
-
-/// What every command can be called like: without its fields, by a name that no command has, while the database is away;
-/// where it is about a group, with one that is not there and one that cannot be.
-fn common_tries() -> Vec<Try> {
-    let mut tries = Vec::new();
-    for (path, body) in right_calls() {
-        let command = path.split('/').nth(1).unwrap_or_default().to_owned();
-        let (wrong, fault) = if is_group(&path) { (10_004, 10_002) } else { (70_402, 70_500) };
-        tries.push(call(&command, wrong, World::Peopled, json!({})));
-        tries.push(call(&command, fault, World::Cut, body.clone()));
-        if is_group(&path) && !WITHOUT_UNKNOWN.contains(&command.as_str()) {
-            let misspelled = path.replace(&command, &command.to_uppercase());
-            let unknown = call(&command, 10_003, World::Peopled, body.clone());
-            tries.push(Try { path: misspelled, ..unknown });
-        }
-        let field = match command.as_str() {
-            "get_group_info" => "GroupIdList",
-            _ if command.contains("create") || command == "import_group" => continue,
-            _ if body.get("GroupId").is_some() => "GroupId",
-            _ => continue,
-        };
-        for (id, code) in [("absent", 10_010), ("x\u{e9}", 10_015)] {
-            let id = if field == "GroupIdList" { json!([id]) } else { json!(id) };
-            tries.push(changed(&command, code, &json!({ field: id })));
-        }
-    }
-    tries
-}
-
-fn people(count: usize) -> Value {
-    (0..count).map(|number| json!({"Member_Account": format!("u{number}")})).collect()
-}
-
-/// What is particular to a command. New commands add their rows here.
-fn particular_tries() -> Vec<Try> {
-    let wide = json!({
-        "GroupBaseInfoFilter": ["Name", "AppDefinedData"],
-        "MemberInfoFilter": ["Role", "AppMemberDefinedData"],
-    });
-    vec![
-        changed("create_group", 10_005, &json!({"MemberList": people(301)})),
-        changed("create_group", 10_007, &json!({"Type": "AVChatRoom"})),
-        changed("create_group", 10_021, &json!({"GroupId": "g1", "Owner_Account": "bob"})),
-        changed("create_group", 10_025, &json!({"GroupId": "g1"})),
-        changed("create_group", 10_037, &json!({"Owner_Account": "full"})),
-        changed("create_group", 10_038, &json!({"MaxMemberCount": 5_001})),
-        changed("import_group", 10_007, &json!({"Type": "AVChatRoom"})),
-        changed("import_group", 10_021, &json!({"GroupId": "g1"})),
-        changed("import_group_member", 10_005, &json!({"MemberList": people(301)})),
-        changed("import_group_member", 10_007, &json!({"GroupId": "live"})),
-        changed(
-            "get_group_info",
-            10_018,
-            &json!({"GroupIdList": ["large"], "ResponseFilter": wide}),
-        ),
-        changed(
-            "get_joined_group_list",
-            10_018,
-            &json!({"Member_Account": "collector", "Limit": 5_000, "ResponseFilter": wide}),
-        ),
-        changed("modify_group_base_info", 10_007, &json!({"GroupId": "work"})),
-        changed("add_group_member", 10_005, &json!({"MemberList": people(301)})),
-        changed("add_group_member", 10_007, &json!({"GroupId": "live"})),
-        changed("add_group_member", 10_014, &json!({"GroupId": "small", "MemberList": people(2)})),
-        call("add_group_member", 10_019, World::Registered, right_call("add_group_member").1),
-        changed("delete_group_member", 10_007, &json!({"MemberToDel_Account": ["owner"]})),
-        changed("modify_group_member_info", 10_007, &json!({"GroupId": "live"})),
-        changed("get_role_in_group", 10_007, &json!({"GroupId": "live"})),
-        changed("forbid_send_msg", 10_007, &json!({"GroupId": "work"})),
-        changed("change_group_owner", 10_007, &json!({"GroupId": "live"})),
-        changed("account_import", 40_601, &json!({"Nick": "x".repeat(501)})),
-        changed("account_import", 70_169, &json!({"UserID": "going"})),
-    ]
-}
-
-/// Members whose fields together are more than an answer holds.
-async fn make_large(server: &Server) {
-    let create = json!({"Type": "Public", "Name": "n", "GroupId": "large"});
-    ok(group(server, "create_group", create).await);
-    let data: Vec<Value> = (0..5)
-        .map(|number| json!({"Key": format!("key_of_member_{number}"), "Value": "v".repeat(64)}))
-        .collect();
-    for round in 0..8 {
-        let members: Vec<Value> = (0..300)
-            .map(|number| {
-                let user = format!("member-{round}-{number}");
-                json!({"Member_Account": user, "AppMemberDefinedData": data})
-            })
-            .collect();
-        let body = json!({"GroupId": "large", "MemberList": members});
-        ok(group(server, "import_group_member", body).await);
-    }
-}
-
-/// Somebody in groups whose fields together are more than an answer holds.
-async fn make_collector(server: &Server) {
-    let data: Vec<Value> = (0..10)
-        .map(|number| json!({"Key": format!("key_of_group_{number}"), "Value": "v".repeat(512)}))
-        .collect();
-    for number in 0..200 {
-        let body = json!({
-            "Type": "Public", "Name": "n", "GroupId": format!("wide-{number}"),
-            "Owner_Account": "collector", "AppDefinedData": data,
-        });
-        ok(group(server, "import_group", body).await);
-    }
-}
-
-/// A server with all that the tries are about.
-async fn peopled() -> Server {
-    let server = Server::with(&[("MUSTER_MEMBERS_PER_GROUP", "5000")]).await;
-    server.put(ADMIN, "/v1/users/full", json!({"groupLimit": 0})).await.ok();
-    for (id, group_type, more) in [
-        ("g1", "Public", json!({})),
-        ("work", "Work", json!({})),
-        ("live", "AVChatRoom", json!({})),
-        ("small", "Public", json!({"maxMemberCount": 2})),
-    ] {
-        server.group("owner", id, group_type, more).await;
-    }
-    make_large(&server).await;
-    make_collector(&server).await;
-    ok(login(&server, "account_import", json!({"UserID": "going"})).await);
-    // As while the account is being deleted.
-    sqlx::query("update users set deleted_at = now() where user_id = 'going'")
-        .execute(&server.db().await)
-        .await
-        .expect("an update");
-    server
-}
-
-async fn registered() -> Server {
-    let server = Server::with(&[("MUSTER_ACCOUNTS", "registered")]).await;
-    ok(login(&server, "account_import", json!({"UserID": "owner"})).await);
-    server.group("owner", "g1", "Public", json!({})).await;
-    server
-}
-
-/// The code and text of an answer: of the call, or of the one group or account that it asks about.
-fn outcome(answer: &Value) -> (i64, String) {
-    let lines = [
-        (&answer["ErrorCode"], &answer["ErrorInfo"]),
-        (&answer["GroupInfo"][0]["ErrorCode"], &answer["GroupInfo"][0]["ErrorInfo"]),
-        (&answer["ResultItem"][0]["ResultCode"], &answer["ResultItem"][0]["ResultInfo"]),
-    ];
-    let read = lines.iter().filter_map(|(code, text)| Some((code.as_i64()?, text.as_str()?)));
-    let refusal = read.into_iter().find(|(code, _)| *code != 0);
-    refusal.map_or((0, String::new()), |(code, text)| (code, text.to_owned()))
-}
-
-/// What was reached: command and code, with the text of the refusal.
-type Reached = BTreeMap<(String, i64), String>;
-
-/// Makes the calls of one world, each of which has to get its code.
-async fn make(server: &Server, world: World, tries: &[Try], reached: &mut Reached) {
-    let tries = tries.iter().filter(|one| one.world == world);
-    let asked =
-        join_all(tries.map(async |one| (one, server.v4(&one.path, one.body.clone()).await)));
-    for (one, answer) in asked.await {
-        let (code, text) = outcome(&answer);
-        assert_eq!(code, one.code, "{} in {world:?}: {answer}", one.path);
-        assert!(!text.is_empty(), "{}: {answer}", one.path);
-        reached.insert((one.command.clone(), one.code), text);
-    }
-}
-
-async fn make_all() -> Reached {
-    let mut tries = common_tries();
-    tries.extend(particular_tries());
-    let mut reached = Reached::new();
-    let server = peopled().await;
-    make(&server, World::Peopled, &tries, &mut reached).await;
-    server.check_invariants().await;
-    server.stop().await;
-
-    let server = registered().await;
-    make(&server, World::Registered, &tries, &mut reached).await;
-    server.stop().await;
-
-    let proxy = Proxy::before(&cluster::fresh_database().await).await;
-    let server = Server::on(&proxy.url, &[]).await;
-    server.group("owner", "g1", "Public", json!({})).await;
-    proxy.cut();
-    make(&server, World::Cut, &tries, &mut reached).await;
-    proxy.mend();
-    server.stop().await;
-    reached
-}
 
 /// Command by command, all that is documented.
 fn documented() -> Vec<(&'static str, Vec<i64>)> {

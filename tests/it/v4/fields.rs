@@ -32,6 +32,10 @@ enum Kind {
     Data(usize, usize),
     /// Names.
     Names,
+    /// Attributes with their values.
+    Attributes,
+    /// Attributes without values, at least one.
+    Keys,
 }
 
 /// The highest number of 32 bits.
@@ -132,6 +136,19 @@ const FIELDS: &[(&str, &[(&str, Kind)])] = &[
             ("AppDefinedDataFilter_GroupMember", Kind::Names),
         ],
     ),
+    (
+        "get_appid_group_list",
+        &[
+            ("Limit", Kind::NumberIfNamed(0, 10_000)),
+            ("Next", Kind::NumberIfNamed(0, (1 << 53) - 1)),
+            ("GroupType", Kind::Word),
+        ],
+    ),
+    ("set_group_attr", &[("GroupId", Kind::Group), ("GroupAttr", Kind::Attributes)]),
+    ("modify_group_attr", &[("GroupId", Kind::Group), ("GroupAttr", Kind::Attributes)]),
+    ("delete_group_attr", &[("GroupId", Kind::Group), ("GroupAttr", Kind::Keys)]),
+    ("clear_group_attr", &[("GroupId", Kind::Group)]),
+    ("get_group_attr", &[("GroupId", Kind::Group)]),
 ];
 
 /// What the text of a refusal has to have besides the field's name.
@@ -213,6 +230,37 @@ fn data(keys: usize, bytes: usize) -> Vec<Bad> {
     all
 }
 
+fn keys() -> Vec<Bad> {
+    let one = |key: Value| json!([{"key": key, "value": "v"}]);
+    let mut all = missing();
+    all.extend(lists("objects"));
+    all.extend([
+        bad(json!(["k"]), "[0] must be an object"),
+        bad(json!([{"value": "v"}]), "[0].key is missing"),
+        bad(one(json!(7)), "[0].key must be a string"),
+        (one(json!("")), 10_045, "[0].key is an empty key, it must have 1 to 32".to_owned()),
+        (one(json!("k".repeat(33))), 10_045, "at most 32".to_owned()),
+        (one(json!("k\n")), 10_045, "the control character U+000A".to_owned()),
+    ]);
+    all
+}
+
+fn attributes() -> Vec<Bad> {
+    let one = |value: Value| json!([{"key": "k", "value": value}]);
+    let mut all = keys();
+    all.extend([
+        bad(json!([{"key": "k"}]), "[0].value is missing"),
+        bad(one(json!(7)), "[0].value must be a string"),
+        bad(one(json!("\0")), "[0].value has the control character U+0000"),
+        (one(json!("v".repeat(4_001))), 10_046, "at most 4000".to_owned()),
+        bad(
+            json!([{"key": "k", "value": "v"}, {"key": "k", "value": "v"}]),
+            "[1].key stands twice",
+        ),
+    ]);
+    all
+}
+
 /// Everything that a field of this kind cannot be, with the code and a part of the text.
 fn everything_wrong(kind: Kind) -> Vec<Bad> {
     let not_text = |value: Value| bad(value, "must be a string");
@@ -263,6 +311,12 @@ fn everything_wrong(kind: Kind) -> Vec<Bad> {
         Kind::Names => {
             let mut all = lists("strings");
             all.push(bad(json!([7]), "[0] must be a string"));
+            all
+        }
+        Kind::Attributes => attributes(),
+        Kind::Keys => {
+            let mut all = keys();
+            all.push(bad(json!([]), "is empty"));
             all
         }
     }

@@ -66,7 +66,8 @@ fn variants(body: &Value, value: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn no_value_in_any_field_is_the_servers_fault() {
-    let server = Server::start().await;
+    // Otherwise most changes of attributes would be refused for coming too often.
+    let server = Server::with(&[("MUSTER_ATTRIBUTE_CHANGES", "1000")]).await;
     let create = json!({"Type": "Public", "Name": "n", "GroupId": "g1", "Owner_Account": "owner"});
     group(&server, "create_group", create).await;
     for (command, right) in right_calls() {
@@ -95,6 +96,8 @@ async fn no_bytes_are_the_servers_fault() {
     let twice = br#"{"GroupId": "a", "GroupId": 7, "GroupId": "b"}"#;
     for (command, _) in right_calls() {
         let path = signed(&server, &command);
+        // The only command that needs no field: all that is a JSON object asks for its first page.
+        let needy = command != "group_open_http_svc/get_appid_group_list";
         for body in [
             b"".as_slice(),
             b"\0",
@@ -111,7 +114,9 @@ async fn no_bytes_are_the_servers_fault() {
             let (status, answer) = server.v4_raw(&path, body).await;
             assert_eq!(status, 200, "{command}");
             let code = answer["ErrorCode"].as_i64().expect("ErrorCode");
-            assert!(!matches!(code, 0 | 10_002 | 70_500), "{command}: {answer}");
+            assert!(!matches!(code, 10_002 | 70_500), "{command}: {answer}");
+            let object = serde_json::from_slice::<Map<String, Value>>(body).is_ok();
+            assert_eq!(code == 0, object && !needy, "{command}: {answer}");
         }
     }
     server.stop().await;
