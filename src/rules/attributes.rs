@@ -59,7 +59,7 @@ fn after(before: &Attributes, change: &AttributeChange) -> Result<Attributes, Er
         }
         AttributeChange::Delete(keys) => {
             if let Some(absent) = keys.iter().find(|key| !before.contains_key(*key)) {
-                let text = format!("the group has no attribute {absent:?}");
+                let text = format!("{FIELD}: the group has no attribute {absent:?}");
                 return Err(Error::new(Reason::AttributeNotFound, text).field(FIELD));
             }
             let mut values = before.clone();
@@ -80,7 +80,8 @@ fn difference(before: &Attributes, after: &Attributes) -> ChangedAttributes {
 
 fn check_bounds(values: &Attributes) -> Result<(), Error> {
     if values.len() > KEYS {
-        let text = format!("the group would have {} attributes, at most {KEYS}", values.len());
+        let text =
+            format!("{FIELD}: the group would have {} attributes, at most {KEYS}", values.len());
         return Err(Error::new(Reason::TooManyAttributes, text + " are possible")
             .field(FIELD)
             .limit(KEYS)
@@ -88,7 +89,7 @@ fn check_bounds(values: &Attributes) -> Result<(), Error> {
     }
     let total: usize = values.iter().map(|(key, value)| key.len() + value.len()).sum();
     if total > TOTAL_BYTES {
-        let text = format!("the group's attributes would have {total} bytes in keys and values");
+        let text = format!("{FIELD}: they would have {total} bytes in keys and values");
         let text = format!("{text}, at most {TOTAL_BYTES} are possible");
         return Err(Error::new(Reason::AttributesTooLarge, text)
             .field(FIELD)

@@ -9,7 +9,7 @@ use super::asked::{Asked, Query};
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, ok, page, time};
 use crate::http::App;
-use crate::model::{Error, Reason, text};
+use crate::model::{Error, text};
 use crate::store::lists::{ListedGroup, Place, type_key};
 
 /// Longest text that is searched for: as long as a name can be.
