@@ -163,8 +163,9 @@ async fn every_command_takes_its_undamaged_body() {
         player.renew(&group).await;
         let answer = player.world.server.v4(command, good(name, &group, number)).await;
         let code = answer["ErrorCode"].as_i64().expect("ErrorCode");
-        // Of a body that this file does not know a field may be missing, and an account may not be there.
-        assert!([0, 10_004, 10_007, 70_107].contains(&code), "{command}: {answer}");
+        // Of a body that this file does not know a field may be missing; an account or an attribute may not
+        // be there.
+        assert!([0, 10_004, 10_007, 10_050, 70_107].contains(&code), "{command}: {answer}");
     }
     player.end().await;
 }
