@@ -4,8 +4,7 @@
 //! there, so that the two can be read side by side. Every operation on both faces asks this table;
 //! nothing else in Muster names a permission.
 
-use super::types::TypeRules;
-use crate::model::{Error, Group, GroupType, InviteOption, JoinOption, Reason, Role};
+use crate::model::{GroupType, InviteOption, JoinOption, Role};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
@@ -231,71 +230,6 @@ pub fn who(group_type: GroupType, action: Action) -> Who {
         GroupType::Community => 4,
     };
     MATRIX.iter().find(|(listed, _)| *listed == action).map_or(Nobody, |(_, row)| row[column])
-}
-
-impl TypeRules {
-    /// Whether somebody may do this in a group of this type.
-    ///
-    /// # Errors
-    /// [`Reason::NotAllowedForType`], [`Reason::AdministratorsOnly`], [`Reason::NotAMember`] or
-    /// [`Reason::RoleTooLow`].
-    pub fn permit(&self, action: Action, standing: Standing) -> Result<(), Error> {
-        let needed = self.who(action);
-        let refuse = |reason, text: String| {
-            let source = format!("{} in groups of type {}", action.word(), self.name);
-            Err(Error::new(reason, text).source(source))
-        };
-        if needed == Nobody {
-            let text = format!("a group of type {} does not support this", self.name);
-            return refuse(Reason::NotAllowedForType, text);
-        }
-        if standing.administrator || needed == Anybody {
-            return Ok(());
-        }
-        if needed == Administrator {
-            let text = format!("in a group of type {} only an app administrator may", self.name);
-            return refuse(Reason::AdministratorsOnly, text);
-        }
-        let Some(role) = standing.role else {
-            let text = "the caller is not a member of the group".to_owned();
-            return refuse(Reason::NotAMember, text);
-        };
-        let enough = match needed {
-            Owner => role == Role::Owner,
-            Managers => role >= Role::Admin,
-            _ => true,
-        };
-        if enough {
-            return Ok(());
-        }
-        let whom = if needed == Owner { "the owner" } else { "the owner and admins" };
-        let text = format!("in a group of type {} only {whom} may", self.name);
-        refuse(Reason::RoleTooLow, text)
-    }
-
-    /// How an invitation by this person goes on, as the invite option says (`tencent-im.md` 1.4,
-    /// `decisions.md` b to d).
-    ///
-    /// # Errors
-    /// As [`TypeRules::permit`], and [`Reason::InviteDisabled`].
-    pub fn invite_path(&self, group: &Group, standing: Standing) -> Result<InvitePath, Error> {
-        self.permit(Action::Invite, standing)?;
-        if standing.administrator {
-            return Ok(InvitePath::Unconditional);
-        }
-        match group.invite_option {
-            InviteOption::FreeAccess => Ok(InvitePath::Direct),
-            InviteOption::NeedPermission if standing.role >= Some(Role::Admin) => {
-                Ok(InvitePath::Direct)
-            }
-            InviteOption::NeedPermission => Ok(InvitePath::Approval),
-            InviteOption::DisableInvite => Err(Error::new(
-                Reason::InviteDisabled,
-                "the group's inviteOption is DisableInvite: only an app administrator invites",
-            )
-            .source("inviteOption of the group")),
-        }
-    }
 }
 
 /// How an invitation goes on.

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Error, Group, GroupType, Reason};
+use crate::model::{Error, Group, GroupType, InviteOption, Reason, Role};
 
-use super::matrix::{self, Action, Traits, Who};
+use super::matrix::{self, Action, InvitePath, Standing, Traits, Who};
 
 /// What holds in groups of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,69 @@ impl TypeRules {
     pub fn who(&self, action: Action) -> Who {
         let overridden = self.overrides.iter().find(|(listed, _)| *listed == action);
         overridden.map_or_else(|| matrix::who(self.base, action), |(_, who)| *who)
+    }
+
+    /// Whether somebody may do this in a group of this type.
+    ///
+    /// # Errors
+    /// [`Reason::NotAllowedForType`], [`Reason::AdministratorsOnly`], [`Reason::NotAMember`] or
+    /// [`Reason::RoleTooLow`].
+    pub fn permit(&self, action: Action, standing: Standing) -> Result<(), Error> {
+        let needed = self.who(action);
+        let refuse = |reason, text: String| {
+            let source = format!("{} in groups of type {}", action.word(), self.name);
+            Err(Error::new(reason, text).source(source))
+        };
+        if needed == Who::Nobody {
+            let text = format!("a group of type {} does not support this", self.name);
+            return refuse(Reason::NotAllowedForType, text);
+        }
+        if standing.administrator || needed == Who::Anybody {
+            return Ok(());
+        }
+        if needed == Who::Administrator {
+            let text = format!("in a group of type {} only an app administrator may", self.name);
+            return refuse(Reason::AdministratorsOnly, text);
+        }
+        let Some(role) = standing.role else {
+            let text = "the caller is not a member of the group".to_owned();
+            return refuse(Reason::NotAMember, text);
+        };
+        let enough = match needed {
+            Who::Owner => role == Role::Owner,
+            Who::Managers => role >= Role::Admin,
+            _ => true,
+        };
+        if enough {
+            return Ok(());
+        }
+        let whom = if needed == Who::Owner { "the owner" } else { "the owner and admins" };
+        let text = format!("in a group of type {} only {whom} may", self.name);
+        refuse(Reason::RoleTooLow, text)
+    }
+
+    /// How an invitation by this person goes on, as the invite option says (`tencent-im.md` 1.4,
+    /// `decisions.md` b to d).
+    ///
+    /// # Errors
+    /// As [`TypeRules::permit`], and [`Reason::InviteDisabled`].
+    pub fn invite_path(&self, group: &Group, standing: Standing) -> Result<InvitePath, Error> {
+        self.permit(Action::Invite, standing)?;
+        if standing.administrator {
+            return Ok(InvitePath::Unconditional);
+        }
+        match group.invite_option {
+            InviteOption::FreeAccess => Ok(InvitePath::Direct),
+            InviteOption::NeedPermission if standing.role >= Some(Role::Admin) => {
+                Ok(InvitePath::Direct)
+            }
+            InviteOption::NeedPermission => Ok(InvitePath::Approval),
+            InviteOption::DisableInvite => Err(Error::new(
+                Reason::InviteDisabled,
+                "the group's inviteOption is DisableInvite: only an app administrator invites",
+            )
+            .source("inviteOption of the group")),
+        }
     }
 }
 
@@ -168,7 +231,6 @@ impl Rulebook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::matrix::Standing;
 
     #[test]
     fn a_type_that_nobody_defines_here_is_left_to_administrators() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::asked::{Asked, InPath, MemberPath, Query};
+use super::asked::{Asked, InPath, MemberPath, PAGE_MOST, Query};
 use super::body::{Pairs, Raw, user_list, word};
 use super::groups::{standing, view};
 use super::openapi::{refuses, shapes};
@@ -152,7 +152,7 @@ pub(super) fn seconds(field: &str, seconds: i64, least: u32) -> Result<u32, Erro
             { "userID": "bob", "role": "Member", "joinTime": "2026-01-01T12:00:01.000Z" },
             { "userID": "dave", "role": "Member", "joinTime": "2026-01-01T12:00:00.000Z" }
         ], "seq": 2 }))),
-    extensions(("x-refuses" = json!(refuses![InvalidUserId])))
+    extensions(("x-refuses" = json!(refuses![InvalidUserId, TooManyInCall])))
 )]
 pub async fn list_members(
     State(app): State<App>,
@@ -172,6 +172,11 @@ pub async fn list_members(
         filter.after = Some(UserId::parse(text, app.limits.user_id_bytes, "next")?);
     }
     let given: Vec<String> = query.all("userID").map(ToOwned::to_owned).collect();
+    if i64::try_from(given.len()).is_ok_and(|named| named > PAGE_MOST) {
+        let text = format!("userID stands {} times, at most {PAGE_MOST} are possible", given.len());
+        let refusal = Error::new(Reason::TooManyInCall, text).field("userID");
+        return Err(refusal.limit(PAGE_MOST).current(given.len()).into());
+    }
     if !given.is_empty() {
         filter.given = Some(user_list(&app, "userID", &given)?);
     }

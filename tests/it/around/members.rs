@@ -73,6 +73,11 @@ async fn given_members_are_found_and_others_left_out() {
     assert_eq!(data["memberList"], json!([]));
     let answer = server.get("bob", &at(&group, "members?userID=%C3%B6")).await;
     answer.refused(400, 10004, "invalid_user_id");
+    let many = |count: usize| at(&group, &format!("members?{}", "userID=carol&".repeat(count)));
+    assert_eq!(ids(&server.get("bob", many(1_000).trim_end_matches('&')).await.ok()), ["carol"]);
+    let answer = server.get("bob", many(1_001).trim_end_matches('&')).await;
+    let data = answer.refused(400, 10005, "too_many_in_call");
+    assert_eq!((&data["limit"], &data["current"]), (&json!(1_000), &json!(1_001)));
     let answer = server.get("bob", &at(&group, "members?user=carol")).await;
     assert_eq!(answer.refused(400, 10004, "unknown_field")["field"], "user");
     server.stop().await;

@@ -262,7 +262,7 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("query.next", "Where the page begins: `next` of the page before.", Free),
     ("query.limit", "Most items of the page.", Range(1, PAGE_MOST)),
     ("query.after", "Only events behind this number.", COUNT),
-    ("query.userID", "Only these members; may stand several times.", Free),
+    ("query.userID", "Only these members; may stand up to 1,000 times.", Free),
     ("query.muted", "With `true`, only members who may not speak now.", Free),
     ("getPermissions.userID", "Whose permissions; the caller's own without it.", USER),
     ("query.groupID", "Only the open applications of this group.", GROUP),
