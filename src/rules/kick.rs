@@ -9,6 +9,7 @@ use crate::model::{
 
 use super::facts::{Facts, GroupFacts, Stop};
 use super::matrix::{self, Action};
+use super::member::stands_above;
 use super::{Decision, Rows, Step, check_batch, standing};
 
 /// How people are removed.
@@ -68,7 +69,7 @@ pub(super) fn decide(
                 failed(user, MemberResult::Failed, MemberReason::IsOwner)
             }
             // An admin removes ordinary members only; the owner and an app administrator anybody else.
-            Some(member) if !standing.administrator && standing.role <= Some(member.role) => {
+            Some(member) if !stands_above(standing, member.role) => {
                 failed(user, MemberResult::Failed, MemberReason::RoleTooLow)
             }
             Some(_) => {
