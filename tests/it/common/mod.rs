@@ -334,12 +334,14 @@ const RULES: &[(&str, &str)] = &[
                                     where m.group_id = g.group_id and m.left_seq is null)",
     ),
     (
-        "no group is over its cap, unless the cap was lowered, which evicts nobody",
+        "no group is over its cap, unless the cap was lowered since the last member came",
         "select g.group_id from groups g
           where g.member_count > g.max_members
             and not exists (select from group_events e
                              where e.group_id = g.group_id and e.kind = 7
-                               and e.frame like '%\"maxMemberCount\"%')",
+                               and e.frame like '%\"maxMemberCount\"%'
+                               and e.seq > (select max(m.joined_seq) from members m
+                                             where m.group_id = g.group_id and m.left_seq is null))",
     ),
     (
         "group_count is the number of groups that count",
