@@ -15,6 +15,7 @@ mod credentials;
 mod demo;
 mod docs;
 mod embedded;
+mod faults;
 mod groups;
 mod idempotency;
 mod invite;

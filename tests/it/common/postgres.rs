@@ -141,7 +141,8 @@ impl Postgres {
                 }
                 let file = std::fs::OpenOptions::new().create(true).append(true).open(&log);
                 server.stderr(file.expect("a log"));
-                *self.child.lock().expect("nobody panicked") = Some(server.spawn().expect("postgres"));
+                *self.child.lock().expect("nobody panicked") =
+                    Some(server.spawn().expect("postgres"));
             }
             if self.connection("postgres").await.is_ok() {
                 return;

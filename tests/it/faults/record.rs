@@ -35,18 +35,33 @@ pub(super) enum Scope {
 pub(super) enum Said {
     /// It connected and said hello with this cursor.
     Hello(Option<Cursor>),
-    Welcome { epoch: String, user_seq: i64, lines: Vec<Line> },
+    Welcome {
+        epoch: String,
+        user_seq: i64,
+        lines: Vec<Line>,
+    },
     Groups(Vec<Line>),
     Ready,
     /// An event of a group, or of the user's own stream. `taken`: the client did not remove it as a
     /// repetition.
-    Event { group: Option<String>, seq: i64, digest: u64, taken: bool },
-    Reset { scope: Scope, why: String },
+    Event {
+        group: Option<String>,
+        seq: i64,
+        digest: u64,
+        taken: bool,
+    },
+    Reset {
+        scope: Scope,
+        why: String,
+    },
     Bye(u64),
     /// The connection is over, by whomever.
     Ended,
     /// A group was loaded over REST; `None` when he is not in it.
-    Loaded { group: String, list: Option<(i64, Members)> },
+    Loaded {
+        group: String,
+        list: Option<(i64, Members)>,
+    },
     /// Something that no client expects.
     Strange(String),
 }

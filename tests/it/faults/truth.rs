@@ -108,7 +108,8 @@ pub(super) fn deed(frame: &Value) -> Deed {
 pub(super) fn apply(members: &mut Members, deed: &Deed) {
     match deed {
         Deed::Come(users) => {
-            let lines = users.iter().map(|(user, role)| (user.clone(), (role.clone(), String::new())));
+            let lines =
+                users.iter().map(|(user, role)| (user.clone(), (role.clone(), String::new())));
             members.extend(lines);
         }
         Deed::Go(users) => members.retain(|user, _| !users.contains(user)),

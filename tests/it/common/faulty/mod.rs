@@ -204,11 +204,7 @@ async fn flows(state: &mut watch::Receiver<State>) -> bool {
 }
 
 /// Carries what the client says.
-async fn pass(
-    mut from: impl AsyncRead + Unpin,
-    mut to: Writer,
-    mut state: watch::Receiver<State>,
-) {
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: Writer, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 32 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if !flows(&mut state).await || to.write_all(&buffer[..length]).await.is_err() {

@@ -22,7 +22,9 @@ pub(super) fn next(buffer: &mut BytesMut) -> Option<Message> {
 #[test]
 fn messages_are_told_from_the_rest() {
     let mut buffer = BytesMut::new();
-    buffer.extend_from_slice(b"INFO {\"a\":1}\r\nMSG g.1 7 5\r\na\r\nbc\r\nPING\r\nMSG g.1 7 4\r\nab");
+    buffer.extend_from_slice(
+        b"INFO {\"a\":1}\r\nMSG g.1 7 5\r\na\r\nbc\r\nPING\r\nMSG g.1 7 4\r\nab",
+    );
     assert!(matches!(next(&mut buffer), Some(Message::Other(bytes)) if bytes.starts_with(b"INFO")));
     assert!(
         matches!(next(&mut buffer), Some(Message::News(bytes)) if bytes.ends_with(b"a\r\nbc\r\n"))

@@ -152,9 +152,8 @@ impl<'a> Walk<'a> {
         let truth = self.truth();
         let group = &line.group;
         let spans = truth.spans(self.user, group);
-        let of_now = |span: &&Span| {
-            span.from <= line.head && span.to.is_none_or(|to| line.head < to)
-        };
+        let of_now =
+            |span: &&Span| span.from <= line.head && span.to.is_none_or(|to| line.head < to);
         let Some(span) = spans.iter().find(of_now).copied() else {
             let text = format!("{group} is listed at {}, {spans:?}", line.head);
             return self.broken(Kind::Outside, at, &text);
@@ -180,7 +179,9 @@ impl<'a> Walk<'a> {
                 }
             }
             (None, cursor) => {
-                if !connection.all_due && let Some(cursor) = cursor {
+                if !connection.all_due
+                    && let Some(cursor) = cursor
+                {
                     cursor.groups.entry(group.clone()).or_insert(line.seq);
                 }
                 self.covered.insert(group.clone(), line.seq);
