@@ -4,12 +4,16 @@
 //! `MUSTER_FAULT_SECONDS` says how long each run lasts and `MUSTER_FAULT_CLIENTS` how many clients it has.
 
 mod churn;
+mod epoch;
 mod field;
 mod follow;
+mod horizon;
 mod judge;
+mod nats;
 mod nodes;
 mod notify;
 mod record;
+mod slow;
 mod truth;
 
 /// Runs that load the machine go one after the other.

@@ -66,6 +66,7 @@ impl Churn {
     /// Starts so many callers, each of which rests a little between its calls.
     pub(super) fn start(&mut self, callers: u64, pause: Duration, seed: u64) {
         self.world.pause.send_replace(pause);
+        self.stop.send_replace(false);
         for number in 0..callers {
             let (world, mut stop) = (self.world.clone(), self.stop.subscribe());
             self.tasks.push(tokio::spawn(async move {
@@ -80,12 +81,12 @@ impl Churn {
     }
 
     /// Lets the calls in flight end. What was answered how often.
-    pub(super) async fn end(self) -> BTreeMap<u16, u64> {
+    pub(super) async fn end(&mut self) -> BTreeMap<u16, u64> {
         self.stop.send_replace(true);
-        for task in self.tasks {
+        for task in self.tasks.drain(..) {
             task.await.expect("a caller");
         }
-        self.world.answers.lock().expect("nobody panicked").clone()
+        std::mem::take(&mut *self.world.answers.lock().expect("nobody panicked"))
     }
 }
 

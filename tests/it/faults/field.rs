@@ -95,29 +95,25 @@ impl Field {
         tokio::time::sleep_until(self.ends).await;
     }
 
-    /// Waits until everything has come to rest, and takes the records and the history.
-    pub(super) async fn rest(self, patience: Duration) -> (Vec<Record>, Truth) {
+    /// Ends the changes for a while, or for good.
+    pub(super) async fn calm_down(&mut self) {
         let answers = self.churn.end().await;
         println!("answers by status, 0 for none: {answers:?}");
         let done = answers.iter().filter(|(status, _)| (200..300).contains(*status));
         assert!(done.map(|(_, count)| count).sum::<u64>() > 20, "little was done");
-        for client in &self.clients {
-            client.be(Mood::Steady);
-        }
+    }
+
+    /// Lets the changes begin again.
+    pub(super) fn go_on(&mut self, size: Size) {
+        self.churn.start(size.callers, size.rest, size.seed.wrapping_add(100));
+    }
+
+    /// Waits until everything has come to rest, and takes the records and the history.
+    pub(super) async fn rest(mut self, patience: Duration) -> (Vec<Record>, Truth) {
+        self.calm_down().await;
         let truth = Truth::read(&self.database).await;
-        let until = Instant::now() + patience;
-        let behind = |client: &Client| client.behind(&truth);
-        while let Some(why) = self.clients.iter().find_map(behind) {
-            if Instant::now() > until {
-                println!("not at rest after {patience:?}: {why}");
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        // What came too much would come now.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let ending = self.clients.into_iter().map(Client::end);
-        (futures_util::future::join_all(ending).await, truth)
+        settle(&self.clients, &truth, patience).await;
+        (end(self.clients).await, truth)
     }
 
     /// The same, and the judge's verdict, which must be good.
@@ -134,13 +130,36 @@ impl Field {
     }
 }
 
-/// The epoch that the records are of.
-fn epoch_of(records: &[Record]) -> String {
+/// Waits until all clients have seen all that they may see.
+pub(super) async fn settle(clients: &[Client], truth: &Truth, patience: Duration) {
+    for client in clients {
+        client.be(Mood::Steady);
+    }
+    let until = Instant::now() + patience;
+    while let Some(why) = clients.iter().find_map(|client| client.behind(truth)) {
+        if Instant::now() > until {
+            // The judge will say more.
+            println!("not at rest after {patience:?}: {why}");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What came too much would come now.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+/// Ends all clients.
+pub(super) async fn end(clients: Vec<Client>) -> Vec<Record> {
+    futures_util::future::join_all(clients.into_iter().map(Client::end)).await
+}
+
+/// The epoch that the records end in.
+pub(super) fn epoch_of(records: &[Record]) -> String {
     use super::record::Said;
-    let items = records.iter().flat_map(|record| &record.items);
+    let items = records.iter().flat_map(|record| record.items.iter().rev());
     let mut epochs = items.filter_map(|item| match &item.said {
         Said::Welcome { epoch, .. } => Some(epoch.clone()),
         _ => None,
     });
-    epochs.next_back().expect("a welcome")
+    epochs.next().expect("a welcome")
 }

@@ -1,6 +1,7 @@
 //! A client that keeps its cursor as README says, comes and goes, and writes down everything that it sees.
 
 mod load;
+mod paced;
 mod session;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::nodes::Nodes;
 use super::record::{Cursor, Record, Said};
 use super::truth::Truth;
+pub(super) use paced::Pace;
 use session::{End, Session};
 
 /// What clients do of themselves.
@@ -37,11 +39,20 @@ pub(super) struct Habits {
     pub(super) away: Duration,
     /// Whether it waits for as long as `bye` says.
     pub(super) polite: bool,
+    /// Whether the system keeps little of what the client does not read.
+    pub(super) narrow: bool,
 }
 
 impl Habits {
-    pub(super) const RESTLESS: Self =
-        Self { stay: Duration::from_secs(3), away: Duration::from_millis(1_500), polite: false };
+    pub(super) const RESTLESS: Self = Self {
+        stay: Duration::from_secs(3),
+        away: Duration::from_millis(1_500),
+        polite: false,
+        narrow: false,
+    };
+    /// It stays connected, and comes back when `bye` says.
+    pub(super) const STEADY: Self =
+        Self { stay: Duration::from_hours(1), polite: true, ..Self::RESTLESS };
 }
 
 /// What a client and its loader share.
@@ -55,6 +66,7 @@ struct Shared {
     /// How often was asked for one and not yet answered.
     asked: AtomicU64,
     ready: watch::Sender<bool>,
+    pace: watch::Sender<Pace>,
 }
 
 impl Shared {
@@ -80,6 +92,7 @@ impl Client {
             wanted: Mutex::default(),
             asked: AtomicU64::new(0),
             ready: watch::Sender::new(false),
+            pace: watch::Sender::new(Pace::Normal),
         });
         let (mood, watched) = watch::channel(Mood::Restless);
         let task = tokio::spawn(live(shared.clone(), habits, watched, seed));
@@ -88,6 +101,11 @@ impl Client {
 
     pub(super) fn be(&self, mood: Mood) {
         self.mood.send_replace(mood);
+    }
+
+    /// Lets it read at this pace from now on.
+    pub(super) fn read(&self, pace: Pace) {
+        self.shared.pace.send_replace(pace);
     }
 
     pub(super) fn user(&self) -> &str {
@@ -142,7 +160,7 @@ async fn live(shared: Arc<Shared>, habits: Habits, mut mood: watch::Receiver<Moo
     let loader = tokio::spawn(load::load(shared.clone(), asked));
     while *mood.borrow() != Mood::Over {
         let url = shared.nodes.any(&mut dice);
-        let told = match Session::open(&shared, &url, ask.clone()).await {
+        let told = match Session::open(&shared, &url, habits.narrow, ask.clone()).await {
             Some(session) => {
                 let stay = habits.stay.mul_f64(dice.random_range(0.05..2.0));
                 let end = session.run(&mut mood, stay, dice.random_bool(0.5)).await;

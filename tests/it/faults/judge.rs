@@ -79,7 +79,7 @@ pub(super) struct Rules {
 impl Rules {
     /// Nothing goes wrong but what the clients do themselves.
     pub(super) const CALM: Self =
-        Self { resets: &["rejoined"], byes: &[1001], patience: Duration::from_secs(5) };
+        Self { resets: &["rejoined"], byes: &[1001], patience: Duration::from_secs(3) };
 }
 
 /// What was counted.
@@ -92,6 +92,8 @@ pub(super) struct Counts {
     pub(super) repeats: u64,
     /// Memberships that nobody had to be told of.
     pub(super) unheard: u64,
+    /// Those of them that began just before the client went, and had not been told yet.
+    pub(super) cut_off: u64,
     pub(super) resets: BTreeMap<String, u64>,
     pub(super) byes: BTreeMap<u64, u64>,
 }

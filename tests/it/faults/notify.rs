@@ -82,10 +82,7 @@ async fn a_rolling_restart_of_three_nodes_loses_no_event() {
     let size = Size::of_this_run();
     let postgres = Postgres::start().await;
     let nodes = Nodes::start(size.nodes, &postgres.url(), &[]).await;
-    // Steady clients, which come back when `bye` says.
-    let stay = Duration::from_secs(3_600);
-    let habits = Habits { stay, polite: true, ..Habits::RESTLESS };
-    let field = Field::start(nodes, &postgres.url(), size, habits).await;
+    let field = Field::start(nodes, &postgres.url(), size, Habits::STEADY).await;
     for number in 0..field.nodes.count() {
         field.pass(size.lasts / 5).await;
         field.nodes.terminate(number).await;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::paced::Paced;
 use super::{Mood, Shared};
 use crate::common::jwt_of;
 use crate::faults::record::{Cursor, Line, Said, Scope};
@@ -41,7 +42,7 @@ impl End {
 
 pub(super) struct Session<'a> {
     shared: &'a Shared,
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Paced>,
     ask: mpsc::UnboundedSender<String>,
     /// Where this connection begins.
     start: Option<Cursor>,
@@ -56,17 +57,27 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+async fn connect(address: &str, narrow: bool) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if narrow {
+        socket.set_recv_buffer_size(4 * 1024)?;
+    }
+    socket.connect(address.parse().expect("an address")).await
+}
+
 impl<'a> Session<'a> {
     /// Connects and says hello. `None` when nobody is there.
     pub(super) async fn open(
         shared: &'a Shared,
         url: &str,
+        narrow: bool,
         ask: mpsc::UnboundedSender<String>,
     ) -> Option<Self> {
         let address = url.strip_prefix("http://").expect("an http address");
         let connecting = async {
-            let stream = TcpStream::connect(address).await.ok()?;
+            let stream = connect(address, narrow).await.ok()?;
             stream.set_nodelay(true).ok()?;
+            let stream = Paced::new(stream, shared.pace.subscribe());
             let request = format!("ws://{address}/v1/events");
             Some(tokio_tungstenite::client_async(request, stream).await.ok()?.0)
         };

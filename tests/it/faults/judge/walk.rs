@@ -201,8 +201,11 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.covered.insert(group.to_owned(), span.to.unwrap_or(span.from));
-            if self.was_away(group, span) {
+            let patience = i64::try_from(self.rules.patience.as_micros()).expect("a time");
+            if self.was_away(group, span, 0) {
                 self.verdict.counts.unheard += 1;
+            } else if self.was_away(group, span, patience) {
+                self.verdict.counts.cut_off += 1;
             } else {
                 let text = format!("{group}: nothing was heard of the membership {span:?}");
                 self.broken(Kind::Missing, at, &text);
@@ -210,17 +213,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether a membership lay within a time in which the client was away.
-    fn was_away(&self, group: &str, span: Span) -> bool {
+    /// Whether a membership lay within a time in which the client was away, or began so much before.
+    fn was_away(&self, group: &str, span: Span, before: i64) -> bool {
         let truth = self.truth();
         let moment = |seq: i64| truth.entry(group, seq).map(|entry| entry.at);
         let (Some(from), Some(to)) = (moment(span.from), span.to.and_then(moment)) else {
             return false;
         };
-        let patience = i64::try_from(self.rules.patience.as_micros()).expect("a time");
         let still = self.connection.is_none().then_some((self.gone_since, i64::MAX));
         let mut away = self.away.iter().copied().chain(still);
-        away.any(|(left, came)| left.saturating_sub(patience) <= from && to <= came)
+        away.any(|(left, came)| left.saturating_sub(before) <= from && to <= came)
     }
 
     fn ready(&mut self, at: i64) {
