@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub epoch: String,
     /// The number of the newest event of the user's own stream.
     pub user_seq: i64,
+    /// How often his memberships have changed.
+    pub rev: i64,
     /// The oldest that the stream still holds.
     pub user_oldest: Option<i64>,
     /// His memberships, in byte order of the groups.
@@ -148,6 +150,7 @@ impl Store {
                     where user_id = $1 and group_id = any($2::text[]) and left_seq is not null)
                select i.epoch, s.system_identifier as "system!", c.timeline_id as "timeline!",
                       coalesce(u.user_seq, 0) as "user_seq!",
+                      coalesce(u.membership_rev, 0) as "rev!",
                       (select min(e.seq) from user_events e
                         where $3::boolean and e.user_id = $1) as user_oldest,
                       g.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
@@ -174,6 +177,7 @@ impl Store {
         for row in rows {
             snapshot.epoch = epoch(row.epoch, row.system, row.timeline);
             snapshot.user_seq = row.user_seq;
+            snapshot.rev = row.rev;
             snapshot.user_oldest = row.user_oldest;
             if let (Some(group), Some(code), Some(joined_seq), Some(head)) =
                 (row.group_id, row.role, row.joined_seq, row.head)
