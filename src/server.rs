@@ -410,3 +410,23 @@ pub async fn migration_status(config: &Config) -> anyhow::Result<Vec<(i64, Strin
     release(embedded, &store).await?;
     result
 }
+
+/// The epoch of the database, renewed first if that is asked for.
+///
+/// # Errors
+/// When the database is not usable or holds no tables of Muster.
+pub async fn epoch(config: &Config, renew: bool) -> anyhow::Result<Arc<str>> {
+    let (embedded, store) = store_of(config).await?;
+    let read = async {
+        if store.migrations().await?.iter().all(|(.., applied)| !applied) {
+            anyhow::bail!(
+                "the database holds no tables of Muster yet; `muster migrate` makes them"
+            );
+        }
+        let epoch = if renew { store.renew_epoch().await } else { store.epoch().await };
+        epoch.map_err(|error| anyhow::anyhow!(error.context.unwrap_or(error.text)))
+    };
+    let result = read.await;
+    release(embedded, &store).await?;
+    result
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Error, EventKind, GroupId, LogEntry, Moment, Role, StreamKey, UserId};
 
+use super::epoch::{printed, unreadable};
 use super::{Store, unavailable, unknown_code};
 
 struct EventRow {
@@ -148,7 +149,7 @@ impl Store {
                    union all
                    select group_id, role, joined_seq, left_seq from members
                     where user_id = $1 and group_id = any($2::text[]) and left_seq is not null)
-               select i.epoch, s.system_identifier as "system!", c.timeline_id as "timeline!",
+               select i.epoch, s.system_identifier as "system!", w.file as "wal!",
                       coalesce(u.user_seq, 0) as "user_seq!",
                       coalesce(u.membership_rev, 0) as "rev!",
                       (select min(e.seq) from user_events e
@@ -161,7 +162,7 @@ impl Store {
                         where $3::boolean and e.group_id = g.group_id) as oldest
                  from instance i
                 cross join pg_control_system() s
-                cross join pg_control_checkpoint() c
+                cross join (select pg_walfile_name(pg_current_wal_lsn()) as file) w
                  left join users u on u.user_id = $1
                  left join mine m on true
                  left join groups g on g.group_id = m.group_id
@@ -172,10 +173,11 @@ impl Store {
         )
         .fetch_all(self.reads())
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| unreadable(&error))?;
         let mut snapshot = Snapshot::default();
         for row in rows {
-            snapshot.epoch = epoch(row.epoch, row.system, row.timeline);
+            snapshot.epoch =
+                printed(row.epoch, row.system, &row.wal).map_err(|error| unavailable(&error))?;
             snapshot.user_seq = row.user_seq;
             snapshot.rev = row.rev;
             snapshot.user_oldest = row.user_oldest;
@@ -195,8 +197,4 @@ impl Store {
         }
         Ok(snapshot)
     }
-}
-
-fn epoch(stored: uuid::Uuid, system: i64, timeline: i32) -> String {
-    format!("{}-{system:x}-{timeline}", stored.simple())
 }

@@ -98,17 +98,17 @@ pub struct Store {
 }
 
 impl Store {
-    /// Connects and makes sure that the server is new enough.
+    /// Connects and makes sure that the server is new enough and takes writes.
     ///
     /// # Errors
-    /// When the address is malformed, the server cannot be reached, or is older than PostgreSQL 14.
+    /// When the address is malformed, the server cannot be reached, is older than PostgreSQL 14 or in recovery.
     pub async fn connect(place: &Place, readers: u32) -> anyhow::Result<Self> {
         let options = options(place)?;
         let first = async {
             let mut probe = PgConnection::connect_with(&options).await.map_err(|error| {
                 anyhow::anyhow!("PostgreSQL at {} cannot be reached: {error}", describe(&options))
             })?;
-            check_version(&mut probe, &options).await?;
+            check_server(&mut probe, &options).await?;
             probe.close().await.ok();
             anyhow::Ok(())
         };
@@ -250,13 +250,13 @@ fn describe(options: &PgConnectOptions) -> String {
     }
 }
 
-async fn check_version(
+async fn check_server(
     connection: &mut PgConnection,
     options: &PgConnectOptions,
 ) -> anyhow::Result<()> {
     let found = sqlx::query!(
         r#"select current_setting('server_version_num')::integer as "number!",
-                  current_setting('server_version') as "name!""#
+                  current_setting('server_version') as "name!", pg_is_in_recovery() as "standby!""#
     )
     .fetch_one(connection)
     .await?;
@@ -265,6 +265,12 @@ async fn check_version(
             "the server at {} is PostgreSQL {}; Muster needs PostgreSQL 14 or newer",
             describe(options),
             found.name
+        );
+    }
+    if found.standby {
+        anyhow::bail!(
+            "the server at {} is in recovery, perhaps a standby; Muster needs the primary",
+            describe(options)
         );
     }
     Ok(())
