@@ -294,7 +294,7 @@ async fn connections_that_open_while_their_groups_change_miss_nothing() {
                 .is_some_and(|(_, left)| left.is_none());
             let entry =
                 if inside { database.kick(&id, &[who]) } else { database.invite(&id, &[who]) };
-            hub.committed(vec![entry]);
+            hub.committed("e1".into(), vec![entry]);
             if round % 8 == 0 {
                 sleep(Duration::from_micros(200)).await;
             }

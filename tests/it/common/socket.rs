@@ -60,6 +60,11 @@ impl Socket {
         self.raw.send(Message::text(frame.to_string())).await.expect("a frame is sent");
     }
 
+    /// The first of what is left of what came between `welcome` and `ready`.
+    pub(crate) fn early(&mut self) -> Option<Value> {
+        self.early.pop_front()
+    }
+
     /// The next JSON frame, whatever it is; websocket pings are passed over.
     pub(crate) async fn frame(&mut self) -> Value {
         self.frame_within(PATIENCE).await.expect("a frame within five seconds")
