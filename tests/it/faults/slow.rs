@@ -90,9 +90,8 @@ async fn run(size: Size, bad: usize) -> Shown {
     let postgres = Postgres::start().await;
     let settings = [("MUSTER_ATTRIBUTE_CHANGES", "1000")];
     let nodes = Arc::new(Nodes::start(1, &postgres.url(), &settings).await);
-    let names = |start: &str, count: usize| (0..count).map(move |n| format!("{start}{n}"));
-    let good: Vec<String> = names("good", size.clients).collect();
-    let bad: Vec<String> = names("bad", bad * 2).collect();
+    let good: Vec<String> = (0..size.clients).map(|number| format!("good{number}")).collect();
+    let bad: Vec<String> = (0..bad * 2).map(|number| format!("bad{number}")).collect();
     let all: Vec<String> = good.iter().chain(&bad).cloned().collect();
     group(&nodes, "all", &all).await;
     // One of the good, too: what comes there can be followed.
