@@ -17,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -33,6 +34,8 @@ use crate::metrics::{FoundLabels, SourceLabels, Way};
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
 
+/// Longest time between the moment of a change and its commit.
+const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
 /// How often what is counted is looked at.
@@ -278,7 +281,7 @@ impl<S: Source> Worker<S> {
         if !self.is_present(&opening.epoch) {
             return self.end(id, Cause::Restart);
         }
-        self.router.note(id, opening.rev, &opening.left);
+        self.router.note(id, opening.rev, opening.at - SLACK, &opening.left);
         let effects = self.router.open(id, &opening.starts);
         self.carry_out(effects);
     }
@@ -291,7 +294,7 @@ impl<S: Source> Worker<S> {
                     stream: StreamKey::Group(one.group),
                     joined: one.joined_seq,
                     left: one.left_seq,
-                    joined_before: one.joined_before,
+                    again: one.again,
                     head: one.head,
                 })
                 .collect();
