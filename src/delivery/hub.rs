@@ -27,6 +27,8 @@ use crate::model::{Error, LogEntry, StreamKey, UserId};
 pub(super) enum Message {
     /// The engine committed these.
     Committed(Vec<LogEntry>),
+    /// Another node committed these.
+    Elsewhere(Vec<LogEntry>),
     /// A connection begins to open; answered with whether the user may have another one.
     Register {
         id: ConnId,

@@ -321,7 +321,7 @@ impl Node {
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
         let hub =
-            Hub::start(database.clone(), Bus::Local, metrics.clone(), &tasks, stopping.clone());
+            Hub::start(database.clone(), Bus::local(), metrics.clone(), &tasks, stopping.clone());
         let timing = Timing { farewell: Duration::from_millis(300), ..Timing::default() };
         Self {
             database,

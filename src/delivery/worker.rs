@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::bus::Bus;
+use super::bus::{Bus, News};
 use super::cause::Cause;
 use super::hub::{Hub, Message};
 use super::mailbox::Mailbox;
@@ -41,6 +41,7 @@ pub(super) struct Worker<S> {
     mailboxes: HashMap<ConnId, Arc<Mailbox>>,
     source: S,
     bus: Bus,
+    epoch: Arc<str>,
     hub: Hub,
     reads: Arc<Semaphore>,
 }
@@ -73,6 +74,7 @@ impl<S: Source> Worker<S> {
             mailboxes: HashMap::new(),
             source,
             bus,
+            epoch: "".into(),
             hub: hub.clone(),
             reads: Arc::new(Semaphore::new(READS)),
         }
@@ -92,10 +94,7 @@ impl<S: Source> Worker<S> {
                         self.handle(message);
                     }
                 }
-                entries = self.bus.next() => {
-                    let effects = self.router.committed(&entries, Origin::Elsewhere);
-                    self.carry_out(effects);
-                }
+                news = self.bus.next() => self.hear(news),
             }
             let streams = i64::try_from(self.router.streams()).unwrap_or(i64::MAX);
             self.hub.metrics().streams.set(streams);
@@ -118,8 +117,10 @@ impl<S: Source> Worker<S> {
                 let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
                 let effects = self.router.committed(&entries, Origin::Here);
                 self.carry_out(effects);
-                self.bus.publish(&entries);
+                self.bus.publish(&self.epoch, &entries);
+                self.follow(&entries);
             }
+            Message::Elsewhere(entries) => self.hear_of(entries),
             Message::Register { id, user, most, mailbox, answer } => {
                 let room = self.router.of(&user).len() < most as usize;
                 if room {
@@ -130,6 +131,9 @@ impl<S: Source> Worker<S> {
                 answer.send(room).ok();
             }
             Message::Interest { id, streams, answer } => {
+                for stream in &streams {
+                    self.bus.interest(stream, true);
+                }
                 answer.send(self.router.interest(id, &streams)).ok();
             }
             Message::Open { id, starts } => {
@@ -150,6 +154,40 @@ impl<S: Source> Worker<S> {
             #[cfg(test)]
             Message::Panic => std::panic::panic_any("a test wants it"),
             Message::Read { read, found } => self.take_read(&read, found),
+        }
+    }
+
+    /// Takes what other nodes say.
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Entries { entries, .. } => self.hear_of(entries),
+            News::Hints { hints, .. } => {
+                for (stream, seq) in hints {
+                    let (source, hub) = (self.source.clone(), self.hub.clone());
+                    self.hub.tasks().spawn(async move {
+                        if let Ok(found) = source.log(&stream, seq - 1, seq, 1).await {
+                            hub.tell(Message::Elsewhere(found));
+                        }
+                    });
+                }
+            }
+            News::Gap => {}
+        }
+    }
+
+    fn hear_of(&mut self, entries: Vec<LogEntry>) {
+        let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
+        let effects = self.router.committed(&entries, Origin::Elsewhere);
+        self.carry_out(effects);
+        self.follow(&entries);
+    }
+
+    /// Whoever of this node comes into a group follows it.
+    fn follow(&mut self, entries: &[Arc<LogEntry>]) {
+        for entry in entries {
+            if entry.starts.iter().any(|user| !self.router.of(user).is_empty()) {
+                self.bus.interest(&entry.stream, true);
+            }
         }
     }
 

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod lists;
 pub mod locks;
 pub mod members;
+pub mod notify;
 pub mod types;
 pub mod upkeep;
 pub mod users;
