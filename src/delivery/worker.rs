@@ -156,10 +156,11 @@ impl<S: Source> Worker<S> {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Committed { epoch, entries, at } => {
-                let event = |entry| Arc::new(Event::news(entry, Way::here, at));
-                let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
-                self.bus.publish(&epoch, &events);
+                let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
+                self.bus.publish(&epoch, &entries);
                 if self.is_present(&epoch) {
+                    let event = |entry| Arc::new(Event::news(entry, Way::here, at));
+                    let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
                     let effects = self.router.committed(&events, Origin::Here);
                     self.carry_out(effects);
                 }
@@ -237,7 +238,7 @@ impl<S: Source> Worker<S> {
         let hub = &self.hub;
         let event = |entry: LogEntry| {
             let since = hub.instant_of(entry.at);
-            Arc::new(Event::news(entry, way, since))
+            Arc::new(Event::news(Arc::new(entry), way, since))
         };
         let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
         let effects = self.router.committed(&events, Origin::Elsewhere);
@@ -328,7 +329,11 @@ impl<S: Source> Worker<S> {
                     let hub = self.hub.clone();
                     let event = |entry: LogEntry| {
                         let since = hub.instant_of(entry.at);
-                        if news { Event::news(entry, Way::log, since) } else { Event::from(entry) }
+                        if news {
+                            Event::news(Arc::new(entry), Way::log, since)
+                        } else {
+                            Event::from(entry)
+                        }
                     };
                     let events = entries.into_iter().map(event).map(Arc::new).collect();
                     let effects = self.router.fetched(&read, events, more);

@@ -23,6 +23,7 @@ mod lists;
 mod matrix;
 mod members;
 mod model;
+mod nodes;
 mod openapi;
 mod ops;
 mod parity;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::common::socket::Stream;
-use crate::common::{ADMIN, Server, Socket};
+use crate::common::{ADMIN, Server, Socket, metric};
 
 /// An event's name and number.
 fn told(event: &Value) -> (&str, i64) {
@@ -54,14 +54,6 @@ async fn kick(server: &Server, group: &str, users: &[&str]) {
 fn named(event: &Value) -> Vec<&str> {
     let list = event["memberList"].as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().chain(event.get("member")).filter_map(|one| one["userID"].as_str()).collect()
-}
-
-/// A counter or gauge of the server.
-async fn metric(server: &Server, line: &str) -> i64 {
-    let text = reqwest::get(format!("{}/metrics", server.ops_url())).await.expect("metrics");
-    let text = text.text().await.expect("a text");
-    let found = text.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
-    found.map_or(0, |number| number.parse().expect("a number"))
 }
 
 /// The next text frame of a bare stream.

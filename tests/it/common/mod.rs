@@ -318,6 +318,14 @@ where
     panic!("within ten seconds not so: {what}");
 }
 
+/// A counter or gauge of the server.
+pub(crate) async fn metric(server: &Server, line: &str) -> i64 {
+    let text = reqwest::get(format!("{}/metrics", server.ops_url())).await.expect("metrics");
+    let text = text.text().await.expect("a text");
+    let found = text.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
+    found.map_or(0, |number| number.parse().expect("a number"))
+}
+
 /// What must hold in every database: the rule, and a query for what breaks it.
 const RULES: &[(&str, &str)] = &[
     (
