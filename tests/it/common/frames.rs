@@ -25,7 +25,8 @@ pub(crate) fn messages(action: &str) -> BTreeSet<&'static str> {
     operations
         .values()
         .flat_map(|operation| {
-            let own = if operation["action"] == action { &operation["messages"] } else { &Value::Null };
+            let own =
+                if operation["action"] == action { &operation["messages"] } else { &Value::Null };
             let answers = operation["action"] != action;
             let reply = if answers { &operation["reply"]["messages"] } else { &Value::Null };
             of(own).chain(of(reply))

@@ -53,7 +53,9 @@ impl Judge {
             "oneOf" => self.one_of(rule, value, place, found),
             "required" => {
                 let names = rule.as_array().expect("names");
-                return names.iter().all(|name| value.get(name.as_str().expect("a name")).is_some());
+                return names
+                    .iter()
+                    .all(|name| value.get(name.as_str().expect("a name")).is_some());
             }
             "propertyNames" => {
                 for name in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
@@ -62,7 +64,10 @@ impl Judge {
                 }
             }
             "additionalProperties" if rule.is_object() => {
-                assert!(whole.get("properties").is_none(), "{place}: fields and names of one's own");
+                assert!(
+                    whole.get("properties").is_none(),
+                    "{place}: fields and names of one's own"
+                );
                 for (name, inner) in value.as_object().into_iter().flatten() {
                     self.judge(rule, inner, &format!("{place}.{name}"), found);
                 }
@@ -76,7 +81,9 @@ impl Judge {
             "properties" => {
                 for (name, inner) in value.as_object().into_iter().flatten() {
                     match rule.get(name) {
-                        Some(schema) => self.judge(schema, inner, &format!("{place}.{name}"), found),
+                        Some(schema) => {
+                            self.judge(schema, inner, &format!("{place}.{name}"), found)
+                        }
                         None if whole.get("type").is_some() => {
                             found.push(format!("{place}.{name} is not documented"));
                         }
@@ -90,13 +97,7 @@ impl Judge {
     }
 
     /// Exactly one of the schemas describes the value; otherwise what is wrong by the one that is nearest.
-    fn one_of(
-        self,
-        schemas: &'static Value,
-        value: &Value,
-        place: &str,
-        found: &mut Vec<String>,
-    ) {
+    fn one_of(self, schemas: &'static Value, value: &Value, place: &str, found: &mut Vec<String>) {
         let schemas = schemas.as_array().expect("schemas");
         let mut all: Vec<Vec<String>> =
             schemas.iter().map(|schema| self.faults(schema, value)).collect();

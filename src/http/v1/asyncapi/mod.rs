@@ -37,13 +37,17 @@ const CODES: &[(u16, &str)] = &[
     (4029, "too many frames, or too many sockets of the person"),
 ];
 
-/// Why something has to be loaded again.
-const REASONS: &[(&str, &str)] = &[
-    ("epoch", "the numbers of the cursor belong to another history"),
-    ("ahead", "the cursor is ahead of the log"),
-    ("trimmed", "the log does not reach back so far"),
-    ("rejoined", "the person left the group and came again since"),
-    ("lag", "more was missed than is told again"),
+/// What has to be loaded again, by the schema that tells of it.
+const SCOPES: &[(&str, &str)] =
+    &[("ResetAll", "all"), ("ResetUser", "user"), ("ResetGroup", "group")];
+
+/// Why something has to be loaded again, and what it can be.
+const REASONS: &[(&str, &[&str], &str)] = &[
+    ("epoch", &["all"], "the numbers of the cursor belong to another history"),
+    ("ahead", &["user", "group"], "the cursor is ahead of the log"),
+    ("trimmed", &["user", "group"], "the log does not reach back so far"),
+    ("rejoined", &["group"], "the person left the group and came again since"),
+    ("lag", &["user", "group"], "more was missed than is told again"),
 ];
 
 /// Who does what with which messages; what answers it.
@@ -122,11 +126,12 @@ impl Parts {
         parts.frame::<frames::Reset>("reset");
         parts.frame::<frames::Bye>("bye");
         EventKind::ALL.iter().for_each(|kind| parts.event(*kind));
-        for (schema, scope) in [("ResetAll", "all"), ("ResetUser", "user"), ("ResetGroup", "group")]
-        {
+        for (schema, scope) in SCOPES {
             parts.always(schema, "type", "reset");
             parts.always(schema, "scope", scope);
-            parts.one_of(schema, "why", REASONS);
+            let reasons = REASONS.iter().filter(|(_, scopes, _)| scopes.contains(scope));
+            let reasons: Vec<_> = reasons.map(|(why, _, meaning)| (*why, *meaning)).collect();
+            parts.one_of(schema, "why", &reasons);
         }
         parts.one_of("Bye", "code", CODES);
         for (name, bytes) in [("hello", HELLO_BYTES), ("auth", FRAME_BYTES)] {
@@ -263,9 +268,8 @@ fn channel(messages: &Map<String, Value>) -> Value {
         timing.silence.as_secs(),
         codes.join("\n"),
     );
-    let place = |name: &String| {
-        (name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }))
-    };
+    let place =
+        |name: &String| (name.clone(), json!({ "$ref": format!("#/components/messages/{name}") }));
     json!({
         "address": "/v1/events",
         "title": "Events",

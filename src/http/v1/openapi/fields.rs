@@ -61,8 +61,16 @@ const BATCH_MOST: usize = 500;
 
 /// The fields of a group that `onGroupInfoChanged` tells of.
 const CHANGES: &[&str] = &[
-    "groupName", "introduction", "notification", "faceUrl", "joinOption", "inviteOption",
-    "maxMemberCount", "muteAll", "customFields", "owner",
+    "groupName",
+    "introduction",
+    "notification",
+    "faceUrl",
+    "joinOption",
+    "inviteOption",
+    "maxMemberCount",
+    "muteAll",
+    "customFields",
+    "owner",
 ];
 
 const GROUP: Bound = Id(GROUP_ID_BYTES);
