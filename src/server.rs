@@ -77,14 +77,23 @@ impl Server {
         let types = Arc::new(config.types.clone());
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
-        let hub = Hub::start(store.clone(), Bus::Local, metrics.clone(), &faces, soft.clone());
+        // Some of the connections for reads stay free for callers.
+        let openings = (config.readers as usize * 2).div_ceil(3);
+        let hub = Hub::start(
+            store.clone(),
+            Bus::local(),
+            metrics.clone(),
+            &faces,
+            soft.clone(),
+            openings,
+        );
         let told = told(&auth, &hub);
         let revoked = Revoked::load(store.clone(), told.clone()).await?;
         let outbox: Outbox = {
             let hub = hub.clone();
             Arc::new(move |committed: Committed| {
                 told(&committed.revocations);
-                hub.committed(committed.entries);
+                hub.committed(committed.epoch, committed.entries);
             })
         };
         let settings = engine::Settings { lanes: config.lanes, ..engine::Settings::new(rulebook) };
@@ -398,6 +407,26 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>
 pub async fn migration_status(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>> {
     let (embedded, store) = store_of(config).await?;
     let result = store.migrations().await;
+    release(embedded, &store).await?;
+    result
+}
+
+/// The epoch of the database, renewed first if that is asked for.
+///
+/// # Errors
+/// When the database is not usable or holds no tables of Muster.
+pub async fn epoch(config: &Config, renew: bool) -> anyhow::Result<Arc<str>> {
+    let (embedded, store) = store_of(config).await?;
+    let read = async {
+        if store.migrations().await?.iter().all(|(.., applied)| !applied) {
+            anyhow::bail!(
+                "the database holds no tables of Muster yet; `muster migrate` makes them"
+            );
+        }
+        let epoch = if renew { store.renew_epoch().await } else { store.epoch().await };
+        epoch.map_err(|error| anyhow::anyhow!(error.context.unwrap_or(error.text)))
+    };
+    let result = read.await;
     release(embedded, &store).await?;
     result
 }

@@ -67,6 +67,11 @@ impl Socket {
         say(&mut self.raw, frame).await;
     }
 
+    /// The first of what is left of what came between `welcome` and `ready`.
+    pub(crate) fn early(&mut self) -> Option<Value> {
+        self.early.pop_front()
+    }
+
     /// The next JSON frame, whatever it is; websocket pings are passed over.
     pub(crate) async fn frame(&mut self) -> Value {
         self.frame_within(PATIENCE).await.expect("a frame within five seconds")
