@@ -80,6 +80,20 @@ pub struct FoundLabels {
     pub what: &'static str,
 }
 
+/// What a bus carries, by what is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Carried {
+    /// `messages` or `entries`.
+    pub of: &'static str,
+}
+
+impl Carried {
+    /// Payloads.
+    pub const MESSAGES: Self = Self { of: "messages" };
+    /// Entries of logs in them.
+    pub const ENTRIES: Self = Self { of: "entries" };
+}
+
 /// All counters, gauges and histograms of a server.
 pub struct Metrics {
     registry: Registry,
@@ -130,6 +144,18 @@ pub struct Metrics {
     pub catching_up: Gauge,
     /// Seconds for which the repair horizon has stood still because of an open transaction.
     pub repair_horizon: Gauge<f64, AtomicU64>,
+    /// What was sent to other nodes.
+    pub bus_sent: Family<Carried, Counter>,
+    /// What came from other nodes.
+    pub bus_received: Family<Carried, Counter>,
+    /// Payloads of other nodes that did not come.
+    pub bus_lost: Counter,
+    /// Entries that were dropped because a queue of the bus was full or the bus refused them.
+    pub bus_dropped: Counter,
+    /// Payloads that could not be read.
+    pub bus_malformed: Counter,
+    /// Whether the bus works; always so where nothing has to leave the node.
+    pub bus_up: Gauge,
     /// Dismissed groups that are not released yet, as the database said last.
     pub unreleased_groups: Gauge,
     /// Members that are left in them.
@@ -178,12 +204,20 @@ impl Metrics {
             lagged: Counter::default(),
             catching_up: Gauge::default(),
             repair_horizon: Gauge::default(),
+            bus_sent: Family::default(),
+            bus_received: Family::default(),
+            bus_lost: Counter::default(),
+            bus_dropped: Counter::default(),
+            bus_malformed: Counter::default(),
+            bus_up: Gauge::default(),
             unreleased_groups: Gauge::default(),
             unreleased_members: Gauge::default(),
             accounts_ending: Gauge::default(),
             database_up: Gauge::default(),
         };
+        metrics.bus_up.set(1);
         metrics.register();
+        metrics.register_bus();
         metrics
     }
 
@@ -269,6 +303,32 @@ impl Metrics {
             self.accounts_ending.clone(),
         );
         registry.register("database_up", "Whether the database answers", self.database_up.clone());
+    }
+
+    fn register_bus(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("bus_sent", "Sent to other nodes", self.bus_sent.clone());
+        registry.register("bus_received", "Received from other nodes", self.bus_received.clone());
+        registry.register(
+            "bus_lost",
+            "Messages of other nodes that did not come",
+            self.bus_lost.clone(),
+        );
+        registry.register(
+            "bus_dropped",
+            "Entries that a full queue of the bus dropped, or that the bus refused",
+            self.bus_dropped.clone(),
+        );
+        registry.register(
+            "bus_malformed",
+            "Messages that could not be read",
+            self.bus_malformed.clone(),
+        );
+        registry.register(
+            "bus_up",
+            "Whether the way to other nodes works; always so where there is none",
+            self.bus_up.clone(),
+        );
     }
 
     /// The registry in the text format of OpenMetrics.

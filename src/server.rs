@@ -79,14 +79,8 @@ impl Server {
         let rate = Arc::new(Rate::new(config.rate_per_user));
         // Some of the connections for reads stay free for callers.
         let openings = (config.readers as usize * 2).div_ceil(3);
-        let hub = Hub::start(
-            store.clone(),
-            Bus::local(),
-            metrics.clone(),
-            &faces,
-            soft.clone(),
-            openings,
-        );
+        let bus = bus(&config, &store, &metrics, &tasks, &hard);
+        let hub = Hub::start(store.clone(), bus, metrics.clone(), &faces, soft.clone(), openings);
         let told = told(&auth, &hub);
         let revoked = Revoked::load(store.clone(), told.clone()).await?;
         let outbox: Outbox = {
@@ -223,6 +217,22 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
         database: embedded.database().to_owned(),
     };
     Ok((Some(embedded), place))
+}
+
+/// The way to other nodes. The embedded database has a private socket, which no second node can reach, so
+/// that there it leads nowhere. It outlives the sockets, since what requests in flight commit concerns the
+/// other nodes too.
+fn bus(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+    tasks: &TaskTracker,
+    stopping: &CancellationToken,
+) -> Bus {
+    if config.database_url.is_none() {
+        return Bus::local();
+    }
+    Bus::notify(store.clone(), metrics.clone(), tasks, stopping.clone())
 }
 
 /// Groups of a type that the settings no longer define, or define on other grounds, would be judged by other

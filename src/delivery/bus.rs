@@ -2,44 +2,111 @@
 //!
 //! A bus carries committed entries to the routers of other nodes and brings theirs. It may lose, repeat
 //! and reorder as it likes: the router that receives compares one integer and reads the log when it is
-//! ahead. So a bus needs no memory, no acknowledgement and no order, and a new kind is one more variant
-//! here with the two operations below; nothing else in this room changes.
+//! ahead. So a bus needs no memory, no acknowledgement and no order. What it does know about its losses it
+//! says, as [`News::Gap`], so that they are looked into at once.
 //!
-//! What a kind has to keep: [`Bus::publish`] is called on the router's task after local delivery and
-//! must not wait (a kind with a network has a queue and a task of its own, and may drop when the queue is
+//! There are three kinds. `Local` leads nowhere. `notify` goes through the database, which every node has
+//! anyway, and brings everything to every node. `nats` goes through a NATS server and brings a node only
+//! what somebody there follows. The last two share what travels (`payload`), what waits (`queue`), how
+//! losses are found (`window`) and how they come back when they were away (`link`).
+//!
+//! What a kind has to keep: [`Bus::publish`] and [`Bus::interest`] are called on the router's task and must
+//! not wait (a kind with a network has a bounded queue and a task of its own, and drops when the queue is
 //! full); [`Bus::next`] is cancelled freely and must not lose by that what it has taken out of a queue.
+
+mod link;
+mod notify;
+mod payload;
+mod queue;
+mod window;
 
 use std::future;
 use std::sync::Arc;
 
-use crate::model::LogEntry;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::notify::Notify;
+use crate::metrics::Metrics;
+use crate::model::{LogEntry, StreamKey};
+use crate::store::Store;
 
 /// How entries reach other nodes.
 #[derive(Debug)]
-pub struct Bus;
+pub struct Bus(Kind);
 
-/// News.
+#[derive(Debug)]
+enum Kind {
+    Local,
+    Notify(Notify),
+}
+
+/// What other nodes have to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// Entries.
-    Entries { epoch: Arc<str>, entries: Vec<LogEntry> },
-    /// Hints.
-    Hints { epoch: Arc<str>, hints: Vec<(crate::model::StreamKey, i64)> },
-    /// Gap.
+    /// Entries of other nodes, in no promised order, perhaps repeated.
+    Entries {
+        /// The epoch under which they were committed.
+        epoch: Arc<str>,
+        /// Never empty.
+        entries: Vec<LogEntry>,
+    },
+    /// Numbers of entries that did not travel themselves, mostly because they were too large: who follows
+    /// such a stream reads the log.
+    Hints {
+        /// The epoch under which they were committed.
+        epoch: Arc<str>,
+        /// Never empty.
+        hints: Vec<(StreamKey, i64)>,
+    },
+    /// Something may have been lost just now.
     Gap,
 }
 
 impl Bus {
-    /// Local.
+    /// Nothing leaves the node.
     #[must_use]
     pub fn local() -> Self {
-        Self
+        Self(Kind::Local)
     }
+
+    /// Over PostgreSQL, by two connections of their own. They are made in the background and made anew
+    /// whenever they are lost, until `stopping` is cancelled; then what is left is sent.
+    pub fn notify(
+        store: Store,
+        metrics: Arc<Metrics>,
+        tasks: &TaskTracker,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self(Kind::Notify(Notify::start(store, metrics, tasks, stopping)))
+    }
+
+    /// Whether what it brings may come in another order than it was committed in.
     pub(super) fn reorders(&self) -> bool {
-        false
+        !matches!(self.0, Kind::Local)
     }
-    pub(super) fn publish(&mut self, _epoch: &Arc<str>, _entries: &[Arc<super::event::Event>]) {}
-    pub(super) fn interest(&mut self, _stream: &crate::model::StreamKey, _on: bool) {}
+
+    /// Hands on what was committed here, under this epoch of the database.
+    pub(super) fn publish(&mut self, epoch: &Arc<str>, entries: &[Arc<LogEntry>]) {
+        match &mut self.0 {
+            Kind::Local => {}
+            Kind::Notify(notify) => notify.publish(epoch, entries),
+        }
+    }
+
+    /// Somebody on this node begins to follow a stream, or nobody does any more.
+    pub(super) fn interest(&mut self, _stream: &StreamKey, _on: bool) {
+        match &mut self.0 {
+            // Everything comes here anyway.
+            Kind::Local | Kind::Notify(_) => {}
+        }
+    }
+
+    /// Waits for what other nodes committed. May be cancelled without loss.
     pub(super) async fn next(&mut self) -> News {
-        future::pending().await
+        match &mut self.0 {
+            Kind::Local => future::pending().await,
+            Kind::Notify(notify) => notify.next().await,
+        }
     }
 }

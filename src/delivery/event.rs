@@ -1,6 +1,7 @@
 //! A log entry on its way to the sockets, with its frame ready for the wire.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::model::LogEntry;
 /// A log entry on its way out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    entry: LogEntry,
+    entry: Arc<LogEntry>,
     frame: Frame,
     /// How it came and when its change was made, for what is measured; nothing for one that is replayed.
     news: Option<(Way, Instant)>,
@@ -19,7 +20,7 @@ pub(super) struct Event {
 
 impl Event {
     /// An entry that is news: how it came, and when its change was made.
-    pub(super) fn news(entry: LogEntry, way: Way, since: Instant) -> Self {
+    pub(super) fn news(entry: Arc<LogEntry>, way: Way, since: Instant) -> Self {
         Self { news: Some((way, since)), ..Self::from(entry) }
     }
 
@@ -42,6 +43,12 @@ impl Event {
 impl From<LogEntry> for Event {
     /// An entry from the log, which somebody has to catch up with.
     fn from(entry: LogEntry) -> Self {
+        Self::from(Arc::new(entry))
+    }
+}
+
+impl From<Arc<LogEntry>> for Event {
+    fn from(entry: Arc<LogEntry>) -> Self {
         Self { frame: Frame::from(&entry.frame), entry, news: None }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Opening {
     pub(super) left: Vec<(StreamKey, i64)>,
     /// How often its user's memberships had changed.
     pub(super) rev: i64,
+    /// When the database said all this, by its clock.
+    pub(super) at: Moment,
 }
 
 /// What the router's task is told.

@@ -37,3 +37,4 @@ pub use frame::Frame;
 pub use hub::Hub;
 pub use resume::Position;
 pub use source::Source;
+pub use wire::GROUPS_IN_FRAME;

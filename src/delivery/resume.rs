@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use super::hub::Opening;
 use super::router::Start;
 use super::wire::Cursor;
-use crate::model::{GroupId, Role, StreamKey, UserId};
+use crate::model::{GroupId, Moment, Role, StreamKey, UserId};
 use crate::store::events::{Snapshot, SnapshotGroup};
 
 /// Most events that are replayed of one stream.
@@ -68,6 +68,8 @@ pub(super) struct Plan {
     pub(super) left: Vec<(StreamKey, i64)>,
     /// How often the user's memberships had changed.
     pub(super) rev: i64,
+    /// When the database said all this, by its clock.
+    pub(super) at: Moment,
 }
 
 /// Where a connection starts in a group.
@@ -155,7 +157,8 @@ impl Budget {
 
 /// Works out where a connection starts.
 pub(super) fn plan(user: &UserId, position: Option<&Position>, snapshot: Snapshot) -> Plan {
-    let mut plan = Plan { epoch: snapshot.epoch, rev: snapshot.rev, ..Plan::default() };
+    let Snapshot { epoch, rev, now, .. } = snapshot;
+    let mut plan = Plan { epoch, rev, at: now, ..Plan::default() };
     let position = match position {
         Some(position) if position.epoch != plan.epoch => {
             plan.resets.push(Reset { scope: Scope::All, why: Why::Epoch });
@@ -187,7 +190,7 @@ impl Plan {
     /// What the router is told of it.
     pub(super) fn opening(self) -> Opening {
         let epoch = self.epoch.into();
-        Opening { epoch, starts: self.starts, left: self.left, rev: self.rev }
+        Opening { epoch, starts: self.starts, left: self.left, rev: self.rev, at: self.at }
     }
 
     /// A group that the user is a member of. `at`: `None` when the client brought no cursor.
@@ -262,6 +265,7 @@ mod tests {
             epoch: "e".into(),
             user_seq: 4,
             rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: None,
             groups: vec![line],
         };
@@ -314,6 +318,7 @@ mod tests {
             epoch: "new".into(),
             user_seq: 4,
             rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
         };
@@ -332,6 +337,7 @@ mod tests {
                 epoch: "e".into(),
                 user_seq: 4,
                 rev: 0,
+                now: Moment::UNIX_EPOCH,
                 user_oldest: Some(oldest),
                 groups: Vec::new(),
             };
@@ -350,6 +356,7 @@ mod tests {
             epoch: "e".into(),
             user_seq: 4,
             rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
         };
@@ -369,6 +376,7 @@ mod tests {
             epoch: "e".into(),
             user_seq: 0,
             rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: groups.collect(),
         };

@@ -84,8 +84,8 @@ pub(super) struct Standing {
     pub(super) joined: i64,
     /// The entry that ended it.
     pub(super) left: Option<i64>,
-    /// The entry that began the one before it.
-    pub(super) joined_before: Option<i64>,
+    /// Whether there was another one before it.
+    pub(super) again: bool,
     /// The newest entry of the log.
     pub(super) head: i64,
 }

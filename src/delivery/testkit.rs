@@ -211,6 +211,7 @@ impl Database {
             epoch: inside.epoch.to_string(),
             user_seq: head(&mine),
             rev: inside.revs.get(who).copied().unwrap_or(0),
+            now: Moment::UNIX_EPOCH,
             user_oldest: oldest(&mine),
             groups: groups.into_values().collect(),
         };
@@ -316,12 +317,12 @@ impl Source for Database {
                 let StreamKey::Group(group) = key else { continue };
                 if let Some((joined_seq, left_seq)) = membership(log, who) {
                     let head = i64::try_from(log.len()).expect("short");
-                    let (group, joined_before) = (group.clone(), None);
+                    let group = group.clone();
                     memberships.push(ChangedMembership {
                         group,
                         joined_seq,
                         left_seq,
-                        joined_before,
+                        again: false,
                         head,
                     });
                 }

@@ -17,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -33,6 +34,8 @@ use crate::metrics::{FoundLabels, SourceLabels, Way};
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
 
+/// Longest time between the moment of a change and its commit.
+const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
 /// How often what is counted is looked at.
@@ -153,10 +156,11 @@ impl<S: Source> Worker<S> {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Committed { epoch, entries, at } => {
-                let event = |entry| Arc::new(Event::news(entry, Way::here, at));
-                let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
-                self.bus.publish(&epoch, &events);
+                let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
+                self.bus.publish(&epoch, &entries);
                 if self.is_present(&epoch) {
+                    let event = |entry| Arc::new(Event::news(entry, Way::here, at));
+                    let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
                     let effects = self.router.committed(&events, Origin::Here);
                     self.carry_out(effects);
                 }
@@ -234,7 +238,7 @@ impl<S: Source> Worker<S> {
         let hub = &self.hub;
         let event = |entry: LogEntry| {
             let since = hub.instant_of(entry.at);
-            Arc::new(Event::news(entry, way, since))
+            Arc::new(Event::news(Arc::new(entry), way, since))
         };
         let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
         let effects = self.router.committed(&events, Origin::Elsewhere);
@@ -278,7 +282,7 @@ impl<S: Source> Worker<S> {
         if !self.is_present(&opening.epoch) {
             return self.end(id, Cause::Restart);
         }
-        self.router.note(id, opening.rev, &opening.left);
+        self.router.note(id, opening.rev, opening.at - SLACK, &opening.left);
         let effects = self.router.open(id, &opening.starts);
         self.carry_out(effects);
     }
@@ -291,7 +295,7 @@ impl<S: Source> Worker<S> {
                     stream: StreamKey::Group(one.group),
                     joined: one.joined_seq,
                     left: one.left_seq,
-                    joined_before: one.joined_before,
+                    again: one.again,
                     head: one.head,
                 })
                 .collect();
@@ -325,7 +329,11 @@ impl<S: Source> Worker<S> {
                     let hub = self.hub.clone();
                     let event = |entry: LogEntry| {
                         let since = hub.instant_of(entry.at);
-                        if news { Event::news(entry, Way::log, since) } else { Event::from(entry) }
+                        if news {
+                            Event::news(Arc::new(entry), Way::log, since)
+                        } else {
+                            Event::from(entry)
+                        }
                     };
                     let events = entries.into_iter().map(event).map(Arc::new).collect();
                     let effects = self.router.fetched(&read, events, more);

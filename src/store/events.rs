@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub user_seq: i64,
     /// How often his memberships have changed.
     pub rev: i64,
+    /// The database's clock.
+    pub now: Moment,
     /// The oldest that the stream still holds.
     pub user_oldest: Option<i64>,
     /// His memberships, in byte order of the groups.
@@ -151,7 +153,7 @@ impl Store {
                     where user_id = $1 and group_id = any($2::text[]) and left_seq is not null)
                select i.epoch, s.system_identifier as "system!", w.file as "wal!",
                       coalesce(u.user_seq, 0) as "user_seq!",
-                      coalesce(u.membership_rev, 0) as "rev!",
+                      coalesce(u.membership_rev, 0) as "rev!", clock_timestamp() as "now!",
                       (select min(e.seq) from user_events e
                         where $3::boolean and e.user_id = $1) as user_oldest,
                       g.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
@@ -180,6 +182,7 @@ impl Store {
                 printed(row.epoch, row.system, &row.wal).map_err(|error| unavailable(&error))?;
             snapshot.user_seq = row.user_seq;
             snapshot.rev = row.rev;
+            snapshot.now = row.now;
             snapshot.user_oldest = row.user_oldest;
             if let (Some(group), Some(code), Some(joined_seq), Some(head)) =
                 (row.group_id, row.role, row.joined_seq, row.head)

@@ -18,6 +18,7 @@ pub mod lists;
 pub mod locks;
 pub mod logs;
 pub mod members;
+pub mod notify;
 pub mod repair;
 pub mod types;
 pub mod upkeep;

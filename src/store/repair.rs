@@ -59,8 +59,8 @@ pub struct ChangedMembership {
     pub joined_seq: i64,
     /// The event that ended it; the dismissal if the group is gone.
     pub left_seq: Option<i64>,
-    /// The event that began the one before it.
-    pub joined_before: Option<i64>,
+    /// Whether there was another one before it.
+    pub again: bool,
     /// The number of the log's newest event.
     pub head: i64,
 }
@@ -234,7 +234,7 @@ impl Store {
                       m.group_id as "group_id?", m.joined_seq as "joined_seq?",
                       coalesce(m.left_seq, case when g.dismissed_at is not null then g.seq end)
                           as left_seq,
-                      m.past_joined_seq as "joined_before?", g.seq as "head?"
+                      m.past_joined_seq is not null as "again!", g.seq as "head?"
                  from unnest($1::text[], $2::bigint[]) as k(user_id, rev)
                 cross join lateral (
                     select x.membership_rev from users x
@@ -270,7 +270,7 @@ impl Store {
                     group: GroupId::from_stored(&group),
                     joined_seq,
                     left_seq: row.left_seq,
-                    joined_before: row.joined_before,
+                    again: row.again,
                     head,
                 });
             }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::super::event::Event;
@@ -120,6 +121,7 @@ struct Seen {
     heads: BTreeMap<StreamKey, i64>,
     left: Vec<(StreamKey, i64)>,
     rev: i64,
+    at: Moment,
 }
 
 /// Something in a client's queue.
@@ -147,6 +149,8 @@ struct Client {
 struct World {
     router: Router,
     logs: HashMap<StreamKey, Vec<Arc<Event>>>,
+    /// The database's clock: each change takes a second.
+    clock: Moment,
     calm: bool,
     flying: Vec<Arc<Event>>,
     reads: Vec<Read>,
@@ -178,6 +182,7 @@ impl World {
         Self {
             router: Router::with(bounds),
             logs: HashMap::new(),
+            clock: Moment::UNIX_EPOCH,
             calm,
             flying: Vec::new(),
             reads: Vec::new(),
@@ -204,11 +209,12 @@ impl World {
         for who in starts.iter().cloned().chain(ended).collect::<Vec<_>>() {
             self.changes.entry(who).or_default().push(stream.clone());
         }
+        self.clock += TimeDelta::seconds(1);
         let entry = Arc::new(Event::from(LogEntry {
             frame: format!("{stream:?} {seq}").into(),
             stream: stream.clone(),
             seq,
-            at: Moment::UNIX_EPOCH,
+            at: self.clock,
             kind: EventKind::onMemberInvited,
             starts,
             ends,
@@ -239,7 +245,11 @@ impl World {
 
     /// What the database says to a connection that opens.
     fn snapshot(&self, client: &Client) -> Seen {
-        let mut seen = Seen { rev: self.rev(&client.user), ..Seen::default() };
+        let mut seen = Seen {
+            rev: self.rev(&client.user),
+            at: self.clock + TimeDelta::milliseconds(1),
+            ..Seen::default()
+        };
         for number in 0..GROUPS {
             let stream = group(number);
             let head = self.head(&stream);
@@ -290,9 +300,8 @@ impl World {
             let standing = |stream: StreamKey| {
                 let all = memberships(self.log(&stream), &user);
                 let (joined, left) = *all.last().expect("a membership changed");
-                let joined_before = all.iter().rev().nth(1).map(|(joined, _)| *joined);
                 let head = self.head(&stream);
-                Standing { stream, joined, left, joined_before, head }
+                Standing { stream, joined, left, again: all.len() > 1, head }
             };
             let standings: Vec<Standing> = changed.into_iter().map(standing).collect();
             let effects = self.router.standings(&user, self.rev(&user), &standings);
@@ -338,12 +347,12 @@ impl World {
                     Stage::Covered(seen)
                 }
             }
-            Stage::Covered(Seen { starts, heads, left, rev }) => {
+            Stage::Covered(Seen { starts, heads, left, rev, at }) => {
                 let client = &mut self.clients[which];
                 client.stage = Stage::Open;
                 client.starts.clone_from(&starts);
                 client.heads = heads;
-                self.router.note(id, rev, &left);
+                self.router.note(id, rev, at, &left);
                 let effects = self.router.open(id, &starts);
                 self.carry_out(effects);
                 return true;
@@ -611,7 +620,7 @@ impl World {
                 let last = last.expect("the current membership is no old one");
                 assert!(
                     (*first..=last).all(|seq| stale.remove(&seq)),
-                    "a piece of {first}..{last}"
+                    "a piece of {first}..{last} of {key:?} to {client:?}"
                 );
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{StreamKey, UserId};
+use crate::model::{Moment, StreamKey, UserId};
 
 use super::{Bounds, ConnId};
 
@@ -15,6 +15,8 @@ pub(super) struct Conn {
     pub(super) open: bool,
     /// Whether it has been told that its replay is done.
     pub(super) ready: bool,
+    /// Memberships that began before this were known to the database when it opened.
+    pub(super) since: Moment,
     /// Every stream that has this connection in one of its tables.
     pub(super) streams: HashSet<StreamKey>,
     /// The streams in which it does not stand at the end of the log.
@@ -32,6 +34,7 @@ impl Conn {
             user,
             open: false,
             ready: false,
+            since: Moment::UNIX_EPOCH,
             streams: HashSet::new(),
             apart: HashSet::new(),
             left: HashMap::new(),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{StreamKey, UserId};
+use crate::model::{Moment, StreamKey, UserId};
 
 use super::super::event::Event;
 use super::{ConnId, Effect, Router, Standing};
@@ -63,11 +63,18 @@ impl Router {
     }
 
     /// Notes what is known of a connection that is about to open: up to which of its user's changes of
-    /// memberships, and where it left groups.
-    pub(in super::super) fn note(&mut self, id: ConnId, rev: i64, left: &[(StreamKey, i64)]) {
+    /// memberships, what began before when is known as well, and where it left groups.
+    pub(in super::super) fn note(
+        &mut self,
+        id: ConnId,
+        rev: i64,
+        since: Moment,
+        left: &[(StreamKey, i64)],
+    ) {
         let most = self.desk.bounds.left;
         self.desk.conns.know(id, rev);
         if let Some(conn) = self.desk.conns.get_mut(id) {
+            conn.since = since;
             for (key, seq) in left {
                 conn.knows_end(key, *seq, most);
             }

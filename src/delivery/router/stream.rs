@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{Ends, LogEntry, StreamKey, UserId};
+use crate::model::{Ends, LogEntry, StreamKey};
 
 use super::super::event::Event;
 use super::conns::Conn;
@@ -28,12 +28,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Takes the next entry. True when the connection gets it.
-    fn step(&mut self, entry: &LogEntry, user: &UserId) -> bool {
+    fn step(&mut self, entry: &LogEntry, conn: &Conn) -> bool {
         let told = if self.member {
-            self.member = !entry.ends.includes(user);
+            self.member = !entry.ends.includes(&conn.user);
             true
         } else {
-            self.member = entry.starts.contains(user);
+            self.member = entry.starts.contains(&conn.user) && entry.at >= conn.since;
             self.member
         };
         self.at = entry.seq;
@@ -280,34 +280,35 @@ impl Stream {
     pub(super) fn step_back(&mut self, id: ConnId, event: &Arc<Event>, desk: &mut Desk) -> bool {
         let Some(conn) = desk.conns.get(id) else { return true };
         let at = event.seq - 1;
-        let member = !event.starts.contains(&conn.user);
         if let Some(place) = self.apart.get_mut(&id) {
             if at < place.at {
-                (place.at, place.member) = (at, member);
+                (place.at, place.member) = (at, true);
             }
             return true;
         }
         let end = if self.live.remove(&id) { Some(at) } else { conn.left_at(&self.key) };
         let Some(end) = end else { return false };
         self.tail.get_or_insert_with(|| Tail::at(end));
-        self.part(id, Place { at, until: end, head: end, member }, desk);
+        self.part(id, Place { at, until: end, head: end, member: true }, desk);
         true
     }
 
     /// The database says how a user stands, of whom these are the connections: those that have not heard of
     /// it are led there.
     pub(super) fn stands(&mut self, ids: &[ConnId], standing: &Standing, desk: &mut Desk) {
-        let Standing { joined, left, joined_before, head, .. } = *standing;
+        let Standing { joined, left, again, head, .. } = *standing;
         self.tail.get_or_insert_with(|| Tail::at(head)).reaches(head);
         for id in ids {
             if self.has_settled(*id, joined, desk) {
                 continue;
             }
-            // What it knows of the membership before, or nothing, and then that may be news as well.
+            // If this is not the first one, and it is not known where it left, those before may be news.
             let left_at = desk.conns.get(*id).and_then(|conn| conn.left_at(&self.key));
-            let known = left_at.or(joined_before.map(|before| before - 1));
-            let near = known.filter(|known| joined - known <= desk.bounds.look_back);
-            let at = near.unwrap_or(joined - 1);
+            let at = if again && left_at.is_none() {
+                (joined - 1 - desk.bounds.look_back).max(0)
+            } else {
+                self.place_for(*id, joined, desk).at
+            };
             let (until, head) = left.map_or((at, at), |left| (left, head.max(left)));
             self.part(*id, Place { at, until, head, member: false }, desk);
             desk.tally.memberships_found += 1;
@@ -333,7 +334,7 @@ impl Stream {
             let next = place.at + 1;
             let in_ring = tail.in_ring(next);
             let Some(entry) = in_ring.or_else(|| find(read, next)) else { break };
-            if place.step(entry, &conn.user) {
+            if place.step(entry, conn) {
                 let full = conn.charge(entry.size());
                 let from = &mut desk.tally;
                 let count =

@@ -38,6 +38,7 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Every event at once: a websocket.
 ///
 /// JSON text frames with a `type`. The token comes in the `Authorization` header or in `hello`, never in the URL.
+/// The AsyncAPI document at `/v1/asyncapi.json` has every frame with all its fields.
 ///
 /// - The client says `{"type": "hello", "token"?, "cursor"?: {"epoch", "user", "groups": {"team": 7}}}` within five
 ///   seconds; `auth` with a fresh `token` before the old one ends; `ping`.

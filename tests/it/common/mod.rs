@@ -4,7 +4,9 @@ pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod contract;
 pub(crate) mod faulty;
+pub(crate) mod frames;
 pub(crate) mod held;
+pub(crate) mod judge;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod socket;
@@ -318,6 +320,14 @@ where
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("within ten seconds not so: {what}");
+}
+
+/// A counter or gauge of the server.
+pub(crate) async fn metric(server: &Server, line: &str) -> i64 {
+    let text = reqwest::get(format!("{}/metrics", server.ops_url())).await.expect("metrics");
+    let text = text.text().await.expect("a text");
+    let found = text.lines().find_map(|one| one.strip_prefix(line)?.strip_prefix(' '));
+    found.map_or(0, |number| number.parse().expect("a number"))
 }
 
 /// What must hold in every database: the rule, and a query for what breaks it.
