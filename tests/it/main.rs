@@ -10,6 +10,7 @@ mod architecture;
 mod around;
 mod attributes;
 mod bad_input;
+mod client;
 mod crash;
 mod credentials;
 mod demo;
