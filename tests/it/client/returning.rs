@@ -67,19 +67,18 @@ async fn chance_takes_any_part_of_the_delay() {
 #[ignore = "needs Chromium: .ci/run installs it"]
 async fn the_server_says_when_to_come_back() {
     let mut page = Page::faked(FOLLOW).await;
+    let mut fake = page.accept().await;
     for (code, retry) in [(1001, 1_300), (4008, 700), (4009, 900), (4029, 1_100)] {
-        let mut fake = page.accept().await;
         fake.welcome("e", 0, &[]).await;
         let said = Instant::now();
         fake.bye(code, retry).await;
         let end = page.expect("onDisconnect").await;
         let expected = json!({ "code": code, "why": "so", "final": false, "delayMs": retry });
         assert_eq!(end[1], expected);
-        let fake = page.accept().await;
+        fake = page.accept().await;
         let waited = fake.at - said;
         let least = Duration::from_millis(retry);
         assert!(waited >= least && waited < least * 3 + Duration::from_secs(2), "{waited:?}");
-        drop(fake);
     }
 }
 

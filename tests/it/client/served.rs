@@ -86,7 +86,7 @@ fn every_event_has_a_callback_and_the_readme_names_only_callbacks_that_are_there
     let called = callbacks(MODULE.split_once("class Client").expect("the class").1);
     assert!(called.is_subset(&documented), "{called:?}");
     let shown = callbacks(readme());
-    assert!(shown.len() > 3 && shown.is_subset(&documented), "{shown:?}");
+    assert!(shown.len() >= 3 && shown.is_subset(&documented), "{shown:?}");
 }
 
 #[test]
