@@ -17,6 +17,7 @@ mod credentials;
 mod demo;
 mod docs;
 mod embedded;
+mod faults;
 mod groups;
 mod idempotency;
 mod invite;

@@ -3,9 +3,11 @@
 pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod contract;
+pub(crate) mod faulty;
 pub(crate) mod frames;
 pub(crate) mod held;
 pub(crate) mod judge;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod wire;

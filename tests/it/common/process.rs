@@ -69,6 +69,23 @@ impl Process {
         assert!(status.success(), "kill -{name}");
     }
 
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it in order and waits for its end. Returns whether it said that all went well.
+    pub(crate) async fn terminate(mut self) -> bool {
+        self.signal("TERM");
+        for _ in 0..1_200 {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.success();
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("it does not end within thirty seconds")
+    }
+
     /// Kills it as a power cut would, and waits for its end.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("kill -9");
