@@ -124,6 +124,7 @@ impl Field {
         let (records, truth) = self.rest(rules.patience * 2).await;
         let epoch = epoch_of(&records);
         let mut verdict = judge(&records, &[(epoch, truth)], rules);
+        nodes.print_repairs(name).await;
         let logged = nodes.logged();
         let errors =
             logged.lines().filter(|line| line.contains("ERROR") || line.contains("panicked"));

@@ -98,6 +98,16 @@ impl Nodes {
         self.http.clone()
     }
 
+    /// Prints what the nodes say of their repairs.
+    pub(super) async fn print_repairs(&self, name: &str) {
+        let events = self.metric("muster_repaired_total{what=\"event\"}").await;
+        let memberships = self.metric("muster_repaired_total{what=\"membership\"}").await;
+        let missed = self.metric("muster_bus_lost_total").await;
+        println!(
+            "{name}: {missed} payloads missed, {events} events and {memberships} memberships found again"
+        );
+    }
+
     /// What all nodes have logged so far.
     pub(super) fn logged(&self) -> String {
         std::fs::read_to_string(self.log.path().join("log")).unwrap_or_default()
