@@ -242,7 +242,7 @@ mod tests {
         let groups = at.map(|at| (group("g"), at)).into_iter().collect();
         let position = Position { epoch: "e".into(), user: Some(4), groups };
         let snapshot =
-            Snapshot { epoch: "e".into(), user_seq: 4, user_oldest: None, groups: vec![line] };
+            Snapshot { epoch: "e".into(), user_seq: 4, groups: vec![line], ..Snapshot::default() };
         plan(&UserId::from_stored("u"), Some(&position), snapshot)
     }
 
@@ -293,6 +293,7 @@ mod tests {
             user_seq: 4,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
+            ..Snapshot::default()
         };
         let plan = plan(&UserId::from_stored("u"), Some(&position), snapshot);
         assert_eq!(plan.resets, [Reset { scope: Scope::All, why: Why::Epoch }]);
@@ -310,6 +311,7 @@ mod tests {
                 user_seq: 4,
                 user_oldest: Some(oldest),
                 groups: Vec::new(),
+                ..Snapshot::default()
             };
             let plan = plan(&user, Some(&position), snapshot);
             (plan.user_seq, plan.starts[0].until, plan.resets.first().map(|reset| reset.why))
@@ -327,6 +329,7 @@ mod tests {
             user_seq: 4,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
+            ..Snapshot::default()
         };
         let plan = plan(&UserId::from_stored("u"), None, snapshot);
         assert!(plan.resets.is_empty());
@@ -345,6 +348,7 @@ mod tests {
             user_seq: 0,
             user_oldest: Some(1),
             groups: groups.collect(),
+            ..Snapshot::default()
         };
         let plan = plan(&UserId::from_stored("u"), Some(&position), snapshot);
         assert_eq!(plan.resets.len(), 1);

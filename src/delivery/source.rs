@@ -8,7 +8,7 @@ use std::future::Future;
 use super::resume::Position;
 use crate::model::{Error, LogEntry, StreamKey, UserId};
 use crate::store::Store;
-use crate::store::events::Snapshot;
+use crate::store::events::{Asked, Snapshot};
 
 /// Reads the truth.
 pub trait Source: Clone + Send + Sync + 'static {
@@ -41,7 +41,8 @@ impl Source for Store {
         user: &UserId,
         position: Option<&Position>,
     ) -> Result<Snapshot, Error> {
-        Self::snapshot(self, user, position.map(|position| &position.groups)).await
+        let asked = position.map(|at| Asked { user: at.user, groups: &at.groups });
+        Self::snapshot(self, user, asked).await
     }
 
     async fn log(

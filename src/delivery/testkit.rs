@@ -175,6 +175,7 @@ impl Database {
             epoch: "e1".to_owned(),
             user_seq: head(&mine),
             user_oldest: oldest(&mine),
+            rev: 0,
             groups: groups.into_values().collect(),
         };
         Ok((snapshot, inside.lag))

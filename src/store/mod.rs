@@ -131,7 +131,8 @@ impl Store {
                 options
                     .clone()
                     .application_name("muster read")
-                    .options([("statement_timeout", "10s")]),
+                    // Reads are short; compiling them takes longer than running them.
+                    .options([("statement_timeout", "10s"), ("jit", "off")]),
             );
         Ok(Self { options: Arc::new(options), reads })
     }
