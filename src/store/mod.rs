@@ -17,6 +17,7 @@ pub mod groups;
 pub mod lists;
 pub mod locks;
 pub mod members;
+pub mod retention;
 pub mod types;
 pub mod upkeep;
 pub mod users;
