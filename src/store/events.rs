@@ -14,6 +14,15 @@ struct EventRow {
     frame: String,
 }
 
+/// A part of a group's log.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The number of the oldest entry that the log still holds, or will hold next.
+    pub oldest: i64,
+    /// The entries that were asked for.
+    pub entries: Vec<LogEntry>,
+}
+
 /// What a connection starts from: one state of the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -125,18 +134,42 @@ impl Store {
         .await
     }
 
-    /// The number of the oldest entry that a group's log still holds.
+    /// The entries of a group's log behind `after`, at most `limit` of them, and the number of the oldest
+    /// that it still holds: the next one that will be, if it holds none. Nothing of a group that never was.
     ///
     /// # Errors
     /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn oldest(&self, group: &GroupId) -> Result<Option<i64>, Error> {
-        sqlx::query_scalar!(
-            "select seq from group_events where group_id = $1 order by seq limit 1",
-            group.as_str()
+    pub async fn history(&self, group: &GroupId, after: i64, limit: i64) -> Result<History, Error> {
+        let rows = sqlx::query!(
+            r#"select coalesce(o.seq, g.seq + 1) as "oldest!",
+                      e.seq as "seq?", e.kind as "kind?", e.at as "at?", e.frame as "frame?"
+                 from groups g
+                 left join lateral (select x.seq from group_events x where x.group_id = g.group_id
+                                     order by x.seq limit 1) o on true
+                 left join lateral (select x.seq, x.kind, x.at, x.frame from group_events x
+                                     where x.group_id = g.group_id and x.seq > $2
+                                     order by x.seq limit $3) e on true
+                where g.group_id = $1
+                order by e.seq"#,
+            group.as_str(),
+            after,
+            limit
         )
-        .fetch_optional(self.reads())
+        .fetch_all(self.reads())
         .await
-        .map_err(|error| unavailable(&error))
+        .map_err(|error| unavailable(&error))?;
+        let mut history = History::default();
+        for row in rows {
+            history.oldest = row.oldest;
+            if let (Some(seq), Some(kind), Some(at), Some(frame)) =
+                (row.seq, row.kind, row.at, row.frame)
+            {
+                let entry =
+                    EventRow { seq, kind, at, frame }.entry(StreamKey::Group(group.clone()));
+                history.entries.push(entry.map_err(|error| unavailable(&error))?);
+            }
+        }
+        Ok(history)
     }
 
     /// What a connection of a user starts from, in one statement and so of one moment: his memberships, and
