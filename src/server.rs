@@ -77,14 +77,23 @@ impl Server {
         let types = Arc::new(config.types.clone());
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
-        let hub = Hub::start(store.clone(), Bus::Local, metrics.clone(), &faces, soft.clone());
+        // Some of the connections for reads stay free for callers.
+        let openings = (config.readers as usize * 2).div_ceil(3);
+        let hub = Hub::start(
+            store.clone(),
+            Bus::local(),
+            metrics.clone(),
+            &faces,
+            soft.clone(),
+            openings,
+        );
         let told = told(&auth, &hub);
         let revoked = Revoked::load(store.clone(), told.clone()).await?;
         let outbox: Outbox = {
             let hub = hub.clone();
             Arc::new(move |committed: Committed| {
                 told(&committed.revocations);
-                hub.committed(committed.entries);
+                hub.committed(committed.epoch, committed.entries);
             })
         };
         let settings = engine::Settings { lanes: config.lanes, ..engine::Settings::new(rulebook) };

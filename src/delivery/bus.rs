@@ -16,23 +16,30 @@ use crate::model::LogEntry;
 
 /// How entries reach other nodes.
 #[derive(Debug)]
-pub enum Bus {
-    /// There are no other nodes.
-    Local,
+pub struct Bus;
+
+/// News.
+pub(super) enum News {
+    /// Entries.
+    Entries { epoch: Arc<str>, entries: Vec<LogEntry> },
+    /// Hints.
+    Hints { epoch: Arc<str>, hints: Vec<(crate::model::StreamKey, i64)> },
+    /// Gap.
+    Gap,
 }
 
 impl Bus {
-    /// Hands on what was committed here.
-    pub(super) fn publish(&mut self, _entries: &[Arc<LogEntry>]) {
-        match self {
-            Self::Local => {}
-        }
+    /// Local.
+    #[must_use]
+    pub fn local() -> Self {
+        Self
     }
-
-    /// Waits for what other nodes committed.
-    pub(super) async fn next(&mut self) -> Vec<Arc<LogEntry>> {
-        match self {
-            Self::Local => future::pending().await,
-        }
+    pub(super) fn reorders(&self) -> bool {
+        false
+    }
+    pub(super) fn publish(&mut self, _epoch: &Arc<str>, _entries: &[Arc<super::event::Event>]) {}
+    pub(super) fn interest(&mut self, _stream: &crate::model::StreamKey, _on: bool) {}
+    pub(super) async fn next(&mut self) -> News {
+        future::pending().await
     }
 }

@@ -15,9 +15,12 @@
 mod bus;
 mod cause;
 mod connection;
+mod event;
 mod frame;
 mod hub;
 mod mailbox;
+mod reads;
+mod repair;
 mod resume;
 mod router;
 mod source;

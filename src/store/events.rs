@@ -30,10 +30,12 @@ pub struct Snapshot {
     pub epoch: String,
     /// The number of the newest event of the user's own stream.
     pub user_seq: i64,
-    /// The oldest that the stream still holds, if he stands before its end.
-    pub user_oldest: Option<i64>,
     /// His `membership_rev`: it rises with each change of his memberships. 0 without an account.
     pub rev: i64,
+    /// The database's clock.
+    pub now: Moment,
+    /// The oldest that the stream still holds, if he stands before its end.
+    pub user_oldest: Option<i64>,
     /// His memberships, in byte order of the groups.
     pub groups: Vec<SnapshotGroup>,
 }
@@ -203,12 +205,14 @@ impl Store {
                                            and x.left_seq is not null offset 0) m
                     where not exists (select from present p where p.group_id = a.group_id))
                select i.epoch, s.system_identifier as "system!", w.file as "wal!",
-                      coalesce(u.user_seq, 0) as "user_seq!", coalesce(u.membership_rev, 0) as "rev!",
-                      h.seq as "user_oldest?", m.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
+                      w.now as "now!", coalesce(u.user_seq, 0) as "user_seq!",
+                      coalesce(u.membership_rev, 0) as "rev!", h.seq as "user_oldest?",
+                      m.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
                       g.left_seq, g.seq as "head?", o.seq as "oldest?"
                  from instance i
                 cross join pg_control_system() s
-                cross join (select pg_walfile_name(pg_current_wal_lsn()) as file) w
+                cross join (select pg_walfile_name(pg_current_wal_lsn()) as file,
+                                   clock_timestamp() as now) w
                  left join users u on u.user_id = $1
                  left join lateral (
                      select e.seq from user_events e
@@ -245,6 +249,7 @@ struct SnapshotRow {
     wal: String,
     user_seq: i64,
     rev: i64,
+    now: Moment,
     user_oldest: Option<i64>,
     group_id: Option<String>,
     role: Option<i16>,
@@ -262,8 +267,9 @@ impl Snapshot {
         if let Some(row) = rows.first() {
             snapshot.epoch = printed(row.epoch, row.system, &row.wal)?;
             snapshot.user_seq = row.user_seq;
-            snapshot.user_oldest = row.user_oldest;
             snapshot.rev = row.rev;
+            snapshot.now = row.now;
+            snapshot.user_oldest = row.user_oldest;
         }
         for row in rows {
             if let (Some(group), Some(code), Some(joined_seq), Some(head)) =

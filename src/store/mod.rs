@@ -16,7 +16,9 @@ mod fields;
 pub mod groups;
 pub mod lists;
 pub mod locks;
+pub mod logs;
 pub mod members;
+pub mod repair;
 pub mod retention;
 pub mod types;
 pub mod upkeep;
@@ -92,6 +94,8 @@ pub struct Store {
     /// Shared: every request clones the store.
     options: Arc<PgConnectOptions>,
     reads: PgPool,
+    /// One connection, for the questions of the repair of deliveries.
+    repairs: PgPool,
 }
 
 impl Store {
@@ -114,28 +118,24 @@ impl Store {
             let place = describe(&options);
             Err(anyhow::anyhow!("PostgreSQL at {place} did not answer within {seconds} s"))
         })?;
-        let reads = PgPoolOptions::new()
-            .max_connections(readers)
-            .acquire_timeout(Duration::from_secs(3))
-            // A ping before each use would double the round trips. One that was idle is asked whether it
-            // still lives, so that reads go on by themselves after a restart of the database.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > Duration::from_millis(100) {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(
-                options
-                    .clone()
-                    .application_name("muster read")
-                    // Reads are short; compiling them takes longer than running them.
-                    .options([("statement_timeout", "10s"), ("jit", "off")]),
-            );
-        Ok(Self { options: Arc::new(options), reads })
+        let reads = pool(
+            readers,
+            // Reads are short: compiling one takes longer than running it.
+            options
+                .clone()
+                .application_name("muster read")
+                .options([("statement_timeout", "10s"), ("jit", "off")]),
+        );
+        // As for the lanes: every statement of these is a walk along an index.
+        let repairs = pool(
+            1,
+            options.clone().application_name("muster repair").options([
+                ("statement_timeout", "10s"),
+                ("jit", "off"),
+                ("enable_seqscan", "off"),
+            ]),
+        );
+        Ok(Self { options: Arc::new(options), reads, repairs })
     }
 
     /// The pool for reads.
@@ -207,8 +207,28 @@ impl Store {
 
     /// Closes the pool, waiting for its connections.
     pub async fn close(&self) {
+        self.repairs.close().await;
         self.reads.close().await;
     }
+}
+
+/// A pool whose connections are made when they are needed.
+fn pool(most: u32, options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(3))
+        // A ping before each use would double the round trips. One that was idle is asked whether it
+        // still lives, so that reads go on by themselves after a restart of the database.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > Duration::from_millis(100) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
 }
 
 fn options(place: &Place) -> anyhow::Result<PgConnectOptions> {

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::asked::bearer;
 use super::problem;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Rate};
 use crate::delivery::{Connection, Gate, Incoming, Lost, Outgoing, Pass, Timing};
 use crate::http::App;
 use crate::model::{Error, Reason};
@@ -58,7 +58,7 @@ pub async fn events(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let gate = Door(app.auth.clone());
+    let gate = Door { auth: app.auth.clone(), rate: app.rate.clone() };
     let pass = match in_header(&gate, &headers).await {
         Ok(pass) => pass,
         Err(error) => return problem::response(&error),
@@ -99,11 +99,18 @@ async fn in_header(gate: &Door, headers: &HeaderMap) -> Result<Option<Pass>, Err
     gate.check(bearer(headers)?).await.map(Some)
 }
 
-struct Door(Arc<Authenticator>);
+/// Who may come in. An opened socket and a fresh credential count as requests of the caller.
+struct Door {
+    auth: Arc<Authenticator>,
+    rate: Arc<Rate>,
+}
 
 impl Gate for Door {
     async fn check(&self, token: &str) -> Result<Pass, Error> {
-        let credential = self.0.authenticate(token, Utc::now()).await?;
+        let credential = self.auth.authenticate(token, Utc::now()).await?;
+        if !credential.caller.administrator {
+            self.rate.check(&credential.caller.user)?;
+        }
         Ok(Pass {
             user: credential.caller.user,
             issued_at: credential.issued_at,
@@ -112,7 +119,7 @@ impl Gate for Door {
     }
 
     fn holds(&self, pass: &Pass) -> Result<(), Error> {
-        self.0.revocations().check(&pass.user, pass.issued_at)
+        self.auth.revocations().check(&pass.user, pass.issued_at)
     }
 }
 
