@@ -85,6 +85,8 @@ pub struct Config {
     pub ops_listen: SocketAddr,
     /// The database; without one the embedded default runs.
     pub database_url: Option<Secret>,
+    /// The NATS server that carries events between nodes; it parses as a URL.
+    pub nats_url: Option<Secret>,
     /// Folder of the embedded PostgreSQL and the generated key. Relative to the working directory.
     pub data_dir: PathBuf,
     /// Account that runs the embedded PostgreSQL when this process is root's.
