@@ -8,6 +8,7 @@ mod epoch;
 mod field;
 mod follow;
 mod horizon;
+mod hostile;
 mod judge;
 mod nats;
 mod nodes;

@@ -37,9 +37,9 @@ async fn when_a_promoted_copy_lacks_the_newest_events_every_client_begins_anew()
     let postgres = Postgres::start().await;
     let nodes = Nodes::start(size.nodes, &postgres.url(), &[]).await;
     let mut field = Field::start(nodes, &postgres.url(), size, Habits::RESTLESS).await;
-    field.pass(size.lasts / 3).await;
+    field.pass(size.lasts / 4).await;
     let copy = postgres.copy();
-    field.pass(size.lasts / 3).await;
+    field.pass(size.lasts / 4).await;
     field.calm_down().await;
     let before = Truth::read(&postgres.url()).await;
     postgres.replace_by(copy).await;
@@ -47,7 +47,7 @@ async fn when_a_promoted_copy_lacks_the_newest_events_every_client_begins_anew()
     let length = |truth: &Truth| truth.groups.values().map(Vec::len).sum::<usize>();
     println!("{} of {} events are in the copy", length(&kept), length(&before));
     assert!(length(&kept) + 20 < length(&before), "the copy lacks too little");
-    field.go_on(size);
+    field.go_on(size, size.lasts / 2);
     field.pass_all().await;
     let rules =
         Rules { resets: &["epoch", "rejoined"], patience: Duration::from_secs(15), ..Rules::CALM };

@@ -103,8 +103,9 @@ impl Field {
         assert!(done.map(|(_, count)| count).sum::<u64>() > 20, "little was done");
     }
 
-    /// Lets the changes begin again.
-    pub(super) fn go_on(&mut self, size: Size) {
+    /// Lets the changes begin again, for so long.
+    pub(super) fn go_on(&mut self, size: Size, time: Duration) {
+        self.ends = Instant::now() + time;
         self.churn.start(size.callers, size.rest, size.seed.wrapping_add(100));
     }
 
@@ -123,8 +124,16 @@ impl Field {
         let (records, truth) = self.rest(rules.patience * 2).await;
         let epoch = epoch_of(&records);
         let mut verdict = judge(&records, &[(epoch, truth)], rules);
+        nodes.print_repairs(name).await;
+        let logged = nodes.logged();
+        let errors =
+            logged.lines().filter(|line| line.contains("ERROR") || line.contains("panicked"));
+        let errors: Vec<&str> = errors.take(10).collect();
+        println!(
+            "{name}: {} lines in the logs of the nodes; errors: {errors:#?}",
+            logged.lines().count()
+        );
         verdict.pass(name);
-        drop(nodes);
         check_invariants(&database).await;
         verdict
     }

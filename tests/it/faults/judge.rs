@@ -80,6 +80,8 @@ impl Rules {
     /// Nothing goes wrong but what the clients do themselves.
     pub(super) const CALM: Self =
         Self { resets: &["rejoined"], byes: &[1001], patience: Duration::from_secs(3) };
+    /// Nodes and news get lost: what nobody told is found within some seconds.
+    pub(super) const LOSSY: Self = Self { patience: Duration::from_secs(6), ..Self::CALM };
 }
 
 /// What was counted.

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::sync::Mutex;
 
-use crate::common::process::Process;
+use crate::common::process::{Directory, Process};
 
 /// Nodes with the same settings.
 pub(super) struct Nodes {
@@ -14,6 +14,7 @@ pub(super) struct Nodes {
     processes: Vec<Mutex<Option<Process>>>,
     urls: RwLock<Vec<Option<String>>>,
     http: reqwest::Client,
+    log: Directory,
 }
 
 impl Nodes {
@@ -23,6 +24,7 @@ impl Nodes {
             ("DATABASE_URL".to_owned(), database.to_owned()),
             ("MUSTER_LANES".to_owned(), "2".to_owned()),
             ("MUSTER_READERS".to_owned(), "6".to_owned()),
+            ("MUSTER_LOG".to_owned(), "warn".to_owned()),
         ];
         let given = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         all.extend(given);
@@ -31,7 +33,9 @@ impl Nodes {
             processes: (0..count).map(|_| Mutex::new(None)).collect(),
             urls: RwLock::new(vec![None; count]),
             http: reqwest::Client::new(),
+            log: Directory::new("nodes"),
         };
+        std::fs::create_dir_all(nodes.log.path()).expect("a directory");
         // The first makes the tables.
         for number in 0..count {
             nodes.launch(number).await;
@@ -43,7 +47,7 @@ impl Nodes {
     pub(super) async fn launch(&self, number: usize) {
         let settings: Vec<(&str, &str)> =
             self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let process = Process::start(&settings).await;
+        let process = Process::start_with_log(&settings, &self.log.path().join("log")).await;
         let url = process.url.clone();
         *self.processes[number].lock().await = Some(process);
         self.urls.write().expect("nobody panicked")[number] = Some(url);
@@ -92,6 +96,21 @@ impl Nodes {
 
     pub(super) fn http(&self) -> reqwest::Client {
         self.http.clone()
+    }
+
+    /// Prints what the nodes say of their repairs.
+    pub(super) async fn print_repairs(&self, name: &str) {
+        let events = self.metric("muster_repaired_total{what=\"event\"}").await;
+        let memberships = self.metric("muster_repaired_total{what=\"membership\"}").await;
+        let missed = self.metric("muster_bus_lost_total").await;
+        println!(
+            "{name}: {missed} payloads missed, {events} events and {memberships} memberships found again"
+        );
+    }
+
+    /// What all nodes have logged so far.
+    pub(super) fn logged(&self) -> String {
+        std::fs::read_to_string(self.log.path().join("log")).unwrap_or_default()
     }
 
     /// A counter or gauge, over all nodes that run.

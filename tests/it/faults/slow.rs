@@ -71,7 +71,7 @@ async fn flow(nodes: &Nodes, lasts: Duration) {
             if over.load(Ordering::Relaxed) {
                 break;
             }
-            let value = format!("{number:04000}");
+            let value = format!("{number:03990}");
             let all = json!({ "a": value, "b": value, "c": value, "d": value });
             let body = json!({ "attributes": all });
             call(nodes, Method::PUT, "/v1/groups/large/attributes", &body).await;

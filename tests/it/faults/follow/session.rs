@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::paced::Paced;
 use super::{Mood, Shared};
-use crate::common::jwt_of;
+use crate::common::{frames, jwt_of};
 use crate::faults::record::{Cursor, Line, Said, Scope};
 use crate::faults::truth::digest;
 
@@ -135,6 +135,12 @@ impl<'a> Session<'a> {
         let Ok(value) = serde_json::from_str::<Value>(frame) else {
             return self.shared.note(Said::Strange(frame.to_owned()));
         };
+        // Judging by the document is dear: all frames but events, and some of those.
+        if value["type"] != "event" || number(&value["seq"]) % 16 == 2 {
+            for fault in frames::faults("send", &value) {
+                self.shared.note(Said::Strange(format!("{fault} in {frame}")));
+            }
+        }
         match value["type"].as_str() {
             Some("event") => self.event(frame, &value),
             Some("welcome") => {
