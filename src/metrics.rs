@@ -119,6 +119,8 @@ pub struct Metrics {
     pub waiting: Gauge,
     /// Entries written to logs.
     pub events: Counter,
+    /// Entries removed from logs for their age.
+    pub events_trimmed: Counter,
     /// Frames handed to sockets.
     pub frames: Counter,
     /// Open sockets.
@@ -190,6 +192,7 @@ impl Metrics {
             lane_wait_seconds: fast(),
             waiting: Gauge::default(),
             events: Counter::default(),
+            events_trimmed: Counter::default(),
             frames: Counter::default(),
             sockets: Gauge::default(),
             sockets_closed: Family::default(),
@@ -257,6 +260,11 @@ impl Metrics {
             self.waiting.clone(),
         );
         registry.register("events", "Entries written to logs", self.events.clone());
+        registry.register(
+            "events_trimmed",
+            "Entries removed from logs for their age",
+            self.events_trimmed.clone(),
+        );
         registry.register("frames", "Frames handed to sockets", self.frames.clone());
         registry.register("sockets", "Open sockets", self.sockets.clone());
         registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());

@@ -31,7 +31,7 @@ use crate::model::limits::Accounts;
 use crate::rules::{Rulebook, Types};
 use crate::store::types::OwnType;
 use crate::store::{Place, Store};
-use crate::upkeep::{Deleting, Revoked, Told, Upkeep};
+use crate::upkeep::{Deleting, Retention, Revoked, Told, Upkeep};
 
 /// Longest time that background tasks get when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
@@ -98,7 +98,9 @@ impl Server {
             metrics: metrics.clone(),
             rate: rate.clone(),
         };
+        let retention = Retention::new(store.clone(), metrics.clone(), config.event_days);
         tasks.spawn(Deleting::beside(&upkeep).run(soft.clone()));
+        tasks.spawn(retention.run(soft.clone()));
         tasks.spawn(upkeep.run(soft.clone()));
         tasks.spawn(revoked.run(soft.clone()));
 

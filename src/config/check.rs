@@ -35,9 +35,12 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
     let provider = check.provider();
     let limits = check.limits();
     let admins = check.admins(limits.as_ref().ok());
-    check.refuse_nats();
+    let nats_url = check.optional(&table::NATS_URL, |text| {
+        check_url(&table::NATS_URL, text).map(|_| Secret::new(text.trim()))
+    });
     let rate_per_user = check.number(&table::RATE_PER_USER);
     let sockets_per_user = check.number(&table::SOCKETS_PER_USER);
+    let event_days = check.number(&table::EVENT_DAYS);
     let cors_origins = check.optional(&table::CORS_ORIGINS, origins).map(Option::unwrap_or_default);
     let lanes = check.number(&table::LANES);
     let readers = check.number(&table::READERS);
@@ -50,6 +53,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         listen: listen?,
         ops_listen: ops_listen?,
         database_url: database_url?,
+        nats_url: nats_url?,
         data_dir: data_dir?,
         pg_user: pg_user?,
         pg_bin_dir: pg_bin_dir?,
@@ -63,6 +67,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         rate_per_user: rate_per_user?,
         cors_origins: cors_origins?,
         sockets_per_user: sockets_per_user?,
+        event_days: event_days?,
         lanes: lanes?,
         readers: readers?,
         log: log?,
@@ -187,16 +192,6 @@ impl Reader<'_> {
                 })
                 .collect()
         })
-    }
-
-    /// Ignoring it would leave nodes apart that their operator believes connected.
-    fn refuse_nats(&mut self) {
-        let _: Checked<Option<()>> = self.optional(&table::NATS_URL, |text| {
-            check_url(&table::NATS_URL, text)?;
-            Err("fan-out through NATS is not built yet; leave this out, and nodes of one database \
-                 reach each other through PostgreSQL's NOTIFY"
-                .to_owned())
-        });
     }
 }
 

@@ -85,6 +85,8 @@ pub struct Config {
     pub ops_listen: SocketAddr,
     /// The database; without one the embedded default runs.
     pub database_url: Option<Secret>,
+    /// The NATS server that carries events between nodes; it parses as a URL.
+    pub nats_url: Option<Secret>,
     /// Folder of the embedded PostgreSQL and the generated key. Relative to the working directory.
     pub data_dir: PathBuf,
     /// Account that runs the embedded PostgreSQL when this process is root's.
@@ -111,6 +113,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Websockets that one user may hold on this node.
     pub sockets_per_user: u32,
+    /// Days for which events are kept.
+    pub event_days: i32,
     /// Lanes of the engine, and so database connections that write.
     pub lanes: usize,
     /// Most database connections for reads.

@@ -199,7 +199,7 @@ settings! {
     ACCOUNTS: Setting::new("MUSTER_ACCOUNTS", Kind::Choice(&["open", "registered"]),
         "`open`: an unknown user id is a new user; `registered`: it must have been imported").preset("open");
     NATS_URL: Setting::new("MUSTER_NATS_URL", Kind::Url(&["nats", "tls"]),
-        "fan-out between nodes through NATS; not built yet, and refused when set").flag("nats-url");
+        "NATS server that carries events between nodes; without it PostgreSQL's NOTIFY does").flag("nats-url");
     GROUPS_PER_USER: Setting::new("MUSTER_GROUPS_PER_USER", number(1, 1_000_000),
         "groups that one user may be in").preset("1000");
     MEMBERS_PER_GROUP: Setting::new("MUSTER_MEMBERS_PER_GROUP", number(1, 10_000_000),
@@ -214,6 +214,8 @@ settings! {
         "changes of one group's attributes in a second").preset("10");
     APPLICATION_DAYS: Setting::new("MUSTER_APPLICATION_DAYS", number(1, 3_650),
         "days for which an application stays open").preset("7");
+    EVENT_DAYS: Setting::new("MUSTER_EVENT_DAYS", number(1, 3_650),
+        "days for which events are kept; a client that was away longer is told to load everything again").preset("35");
     USER_ID_BYTES: Setting::new("MUSTER_USER_ID_BYTES", number(1, 64), "longest user id, in bytes")
         .preset("32");
     RATE_PER_USER: Setting::new("MUSTER_RATE_PER_USER", number(1, 1_000_000),

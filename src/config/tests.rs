@@ -59,6 +59,7 @@ fn without_any_setting_the_documented_defaults_hold() {
     assert_eq!(config.admins.iter().map(UserId::as_str).collect::<Vec<_>>(), ["administrator"]);
     assert_eq!(config.limits, Limits::defaults());
     assert_eq!((config.rate_per_user, config.sockets_per_user, config.readers), (50, 20, 10));
+    assert_eq!(config.event_days, 35);
     assert!((1..=64).contains(&config.lanes));
     assert!(config.cors_origins.is_empty());
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));
@@ -279,15 +280,17 @@ fn a_public_key_that_is_none_is_refused() {
 }
 
 #[test]
-fn nats_is_refused_rather_than_ignored() {
-    for url in ["nats://ann:hunter2@bus:4222", "tls://bus"] {
-        let complaint = bad(&[("MUSTER_NATS_URL", url)]);
-        assert!(
-            complaint.contains("is not built yet") && !complaint.contains("hunter2"),
-            "{complaint}"
-        );
+fn the_address_of_nats_is_taken_and_never_shown_whole() {
+    for url in ["nats://ann:hunter2@bus:4222", "tls://hunter2@bus", "nats://127.0.0.1"] {
+        let config = good(&[("MUSTER_NATS_URL", url)]);
+        assert_eq!(config.nats_url.as_ref().map(Secret::expose), Some(url));
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
     }
-    assert!(bad(&[("MUSTER_NATS_URL", "http://bus")]).contains("nats:// or tls://"));
+    assert_eq!(good(&[]).nats_url, None);
+    for wrong in ["http://bus", "nats://", "bus:4222"] {
+        let complaint = bad(&[("MUSTER_NATS_URL", wrong)]);
+        assert!(complaint.contains("nats:// or tls://"), "{complaint}");
+    }
 }
 
 #[test]

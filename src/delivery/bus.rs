@@ -15,6 +15,7 @@
 //! full); [`Bus::next`] is cancelled freely and must not lose by that what it has taken out of a queue.
 
 mod link;
+mod nats;
 mod notify;
 mod payload;
 mod queue;
@@ -25,7 +26,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
+use self::nats::Nats;
 use self::notify::Notify;
 use crate::metrics::Metrics;
 use crate::model::{LogEntry, StreamKey};
@@ -39,6 +42,7 @@ pub struct Bus(Kind);
 enum Kind {
     Local,
     Notify(Notify),
+    Nats(Nats),
 }
 
 /// What other nodes have to say.
@@ -81,6 +85,22 @@ impl Bus {
         Self(Kind::Notify(Notify::start(store, metrics, tasks, stopping)))
     }
 
+    /// Over a NATS server, which need not be there yet. The URL may hold a user and a password, or a token. The
+    /// instance names the database, so that several Musters can share one NATS; it is made of letters,
+    /// digits and hyphens.
+    ///
+    /// # Errors
+    /// When the address is none of NATS.
+    pub async fn nats(
+        url: &Url,
+        instance: &str,
+        metrics: Arc<Metrics>,
+        tasks: &TaskTracker,
+        stopping: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        Ok(Self(Kind::Nats(Nats::start(url, instance, metrics, tasks, stopping).await?)))
+    }
+
     /// Whether what it brings may come in another order than it was committed in.
     pub(super) fn reorders(&self) -> bool {
         !matches!(self.0, Kind::Local)
@@ -91,14 +111,16 @@ impl Bus {
         match &mut self.0 {
             Kind::Local => {}
             Kind::Notify(notify) => notify.publish(epoch, entries),
+            Kind::Nats(nats) => nats.publish(epoch, entries),
         }
     }
 
     /// Somebody on this node begins to follow a stream, or nobody does any more.
-    pub(super) fn interest(&mut self, _stream: &StreamKey, _on: bool) {
+    pub(super) fn interest(&mut self, stream: &StreamKey, on: bool) {
         match &mut self.0 {
             // Everything comes here anyway.
             Kind::Local | Kind::Notify(_) => {}
+            Kind::Nats(nats) => nats.interest(stream, on),
         }
     }
 
@@ -107,6 +129,7 @@ impl Bus {
         match &mut self.0 {
             Kind::Local => future::pending().await,
             Kind::Notify(notify) => notify.next().await,
+            Kind::Nats(nats) => nats.next().await,
         }
     }
 }

@@ -33,6 +33,7 @@ mod parity;
 mod query_counts;
 mod races;
 mod random;
+mod retention;
 mod settings;
 mod sockets;
 mod v4;

@@ -11,7 +11,8 @@ use crate::metrics::Metrics;
 
 /// Pauses between tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest of them.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A half of a bus, as a bit.
 #[derive(Clone, Copy, Debug)]

@@ -150,7 +150,7 @@ impl Speaker {
         let (waiting, hole) = self.outbox.take(ENTRIES, BYTES);
         // A number that nobody hears tells the others that something was dropped.
         self.numbers += u64::from(hole);
-        let entries = waiting.iter().map(|(epoch, entry)| (epoch, &**entry));
+        let entries = waiting.iter().map(|(epoch, entry)| (epoch, &**entry, PAYLOAD_BYTES));
         let mut drafts = payload::pack(entries, PAYLOAD_BYTES);
         if drafts.is_empty() {
             drafts.push(Draft::new("".into()));
@@ -195,7 +195,7 @@ async fn listen(store: Store, mut feed: Feed, mut link: Link, stopping: Cancella
         match store.ear().await {
             Ok(mut ear) => {
                 // What was sent before is gone.
-                feed.gap();
+                feed.gap().tell();
                 let heard = tokio::select! {
                     () = stopping.cancelled() => None,
                     why = hear(&mut ear, &mut feed, &mut link, &mut pause) => Some(why),
@@ -218,7 +218,7 @@ async fn hear(ear: &mut Ear, feed: &mut Feed, link: &mut Link, pause: &mut Pause
             Ok(Ok(Some(text))) => {
                 link.works();
                 pause.reset();
-                feed.take(&text);
+                feed.take(text.as_bytes());
             }
             Ok(Ok(None)) => return "the connection was lost".to_owned(),
             Ok(Err(error)) => return error.to_string(),

@@ -110,16 +110,18 @@ enum Item {
     Hint(String),
 }
 
-/// Packs entries into as few payloads of at most so many bytes as their order allows. One that does not fit
-/// into a payload of its own travels as a hint.
+/// Packs entries into as few payloads of at most so many bytes as their order allows. Each comes with its
+/// epoch and the most bytes with which it travels whole; one that is larger, or does not fit into a payload
+/// of its own, travels as a hint.
 pub(super) fn pack<'a>(
-    entries: impl IntoIterator<Item = (&'a Arc<str>, &'a LogEntry)>,
+    entries: impl IntoIterator<Item = (&'a Arc<str>, &'a LogEntry, usize)>,
     most: usize,
 ) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();
-    for (epoch, entry) in entries {
+    for (epoch, entry, largest) in entries {
         let alone = Draft::new(epoch.clone()).bytes();
-        let item = match whole(entry) {
+        let text = if entry.frame.len() <= largest { whole(entry) } else { None };
+        let item = match text {
             Some(text) if alone + text.len() <= most => Item::Entry(text),
             _ => Item::Hint(hint(&entry.stream, entry.seq)),
         };
@@ -282,7 +284,7 @@ mod tests {
 
     fn packed(entries: &[LogEntry], most: usize) -> Vec<String> {
         let epoch = epoch();
-        let drafts = pack(entries.iter().map(|entry| (&epoch, entry)), most);
+        let drafts = pack(entries.iter().map(|entry| (&epoch, entry, most)), most);
         (1..).zip(&drafts).map(|(number, draft)| draft.text(OTHER, Some(number))).collect()
     }
 
@@ -404,6 +406,16 @@ mod tests {
     }
 
     #[test]
+    fn what_may_not_travel_whole_travels_as_a_hint() {
+        let (epoch, entry) = (epoch(), plain(1, "[1,2]"));
+        let hints = |largest| {
+            let drafts = pack([(&epoch, &entry, largest)], 7_999);
+            sent(&[drafts[0].text(OTHER, Some(1))]).1.len()
+        };
+        assert_eq!([hints(4), hints(5)], [1, 0]);
+    }
+
+    #[test]
     fn a_payload_is_filled_to_its_last_byte_and_never_over() {
         let fits = |bytes: usize| {
             let frame = format!(r#""{}""#, "x".repeat(bytes));
@@ -419,7 +431,7 @@ mod tests {
     fn each_epoch_has_payloads_of_its_own() {
         let (old, new): (Arc<str>, Arc<str>) = ("1".into(), "2".into());
         let (first, second) = (plain(1, "{}"), plain(2, "{}"));
-        let drafts = pack([(&old, &first), (&new, &second)], 7_999);
+        let drafts = pack([(&old, &first, 9), (&new, &second, 9)], 7_999);
         let read: Vec<_> = drafts
             .iter()
             .map(|draft| read(&draft.text(OTHER, None), ME).expect("readable").expect("a message"))

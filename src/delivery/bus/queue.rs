@@ -95,7 +95,18 @@ impl Outbox {
 #[derive(Debug)]
 pub(super) struct Inbox {
     news: mpsc::Receiver<News>,
-    gap: Arc<Notify>,
+    gap: Gap,
+}
+
+/// Tells the router that something may have been lost just now. Told again before it has heard, it hears it
+/// once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gap(Arc<Notify>);
+
+impl Gap {
+    pub(super) fn tell(&self) {
+        self.0.notify_one();
+    }
 }
 
 /// What came, at the end of the network.
@@ -104,14 +115,14 @@ pub(super) struct Feed {
     own: Sender,
     window: Window,
     news: mpsc::Sender<News>,
-    gap: Arc<Notify>,
+    gap: Gap,
     metrics: Arc<Metrics>,
 }
 
 /// Both ends of a queue for what others than `own` send.
 pub(super) fn inbox(own: Sender, metrics: Arc<Metrics>) -> (Feed, Inbox) {
     let (sender, news) = mpsc::channel(PAYLOADS);
-    let gap = Arc::new(Notify::new());
+    let gap = Gap::default();
     let feed = Feed { own, window: Window::default(), news: sender, gap: gap.clone(), metrics };
     (feed, Inbox { news, gap })
 }
@@ -121,7 +132,7 @@ impl Inbox {
     pub(super) async fn next(&mut self) -> News {
         tokio::select! {
             biased;
-            () = self.gap.notified() => News::Gap,
+            () = self.gap.0.notified() => News::Gap,
             news = self.news.recv() => match news {
                 Some(news) => news,
                 // The network's task has ended, as the server is about to.
@@ -132,14 +143,15 @@ impl Inbox {
 }
 
 impl Feed {
-    /// Something may have been lost just now.
-    pub(super) fn gap(&self) {
-        self.gap.notify_one();
+    /// For those who see the network fail.
+    pub(super) fn gap(&self) -> Gap {
+        self.gap.clone()
     }
 
     /// Takes what the network brought.
-    pub(super) fn take(&mut self, text: &str) {
-        let message = match payload::read(text, self.own) {
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        let read = str::from_utf8(bytes).map_err(|_| payload::Malformed);
+        let message = match read.and_then(|text| payload::read(text, self.own)) {
             Ok(Some(message)) => message,
             Ok(None) => return,
             Err(payload::Malformed) => {
@@ -151,7 +163,7 @@ impl Feed {
             let told = self.window.note(message.sender, number, Instant::now());
             self.metrics.bus_lost.inc_by(told.lost);
             if told.hole {
-                self.gap();
+                self.gap.tell();
             }
         }
         let count = message.entries.len() + message.hints.len();
@@ -174,7 +186,7 @@ impl Feed {
                 News::Gap => 0,
             };
             self.metrics.bus_dropped.inc_by(count as u64);
-            self.gap();
+            self.gap.tell();
         }
     }
 }
@@ -230,8 +242,8 @@ mod tests {
         let epoch: Arc<str> = "e".into();
         for seq in 1..=1_030 {
             let entry = entry(seq, 1);
-            let drafts = pack([(&epoch, &*entry)], 8_000);
-            feed.take(&drafts[0].text(Sender::of(2), None));
+            let drafts = pack([(&epoch, &*entry, 8_000)], 8_000);
+            feed.take(drafts[0].text(Sender::of(2), None).as_bytes());
         }
         assert_eq!(metrics.bus_dropped.get(), 6);
         assert!(matches!(inbox.next().await, News::Gap));
@@ -246,10 +258,10 @@ mod tests {
     async fn a_hole_in_a_senders_counter_is_a_gap() {
         let (mut feed, mut inbox) = inbox(Sender::of(1), Arc::new(Metrics::new()));
         let beat = Draft::new("e".into());
-        feed.take(&beat.text(Sender::of(2), Some(5)));
-        feed.take(&beat.text(Sender::of(2), Some(6)));
+        feed.take(beat.text(Sender::of(2), Some(5)).as_bytes());
+        feed.take(beat.text(Sender::of(2), Some(6)).as_bytes());
         assert!(futures_util::FutureExt::now_or_never(inbox.next()).is_none());
-        feed.take(&beat.text(Sender::of(2), Some(8)));
+        feed.take(beat.text(Sender::of(2), Some(8)).as_bytes());
         assert!(matches!(inbox.next().await, News::Gap));
         assert!(futures_util::FutureExt::now_or_never(inbox.next()).is_none());
     }
@@ -259,9 +271,10 @@ mod tests {
         let metrics = Arc::new(Metrics::new());
         let (mut feed, mut inbox) = inbox(Sender::of(1), metrics.clone());
         for text in ["", "{}", "null", "\u{0}", r#"{"v":2,"from":"0000000000000002"}"#] {
-            feed.take(text);
+            feed.take(text.as_bytes());
         }
-        assert_eq!(metrics.bus_malformed.get(), 5);
+        feed.take(&[0xFF, 0xFE]);
+        assert_eq!(metrics.bus_malformed.get(), 6);
         assert!(futures_util::FutureExt::now_or_never(inbox.next()).is_none());
     }
 }
