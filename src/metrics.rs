@@ -4,8 +4,9 @@
 //! (the tests run many) do not add up.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -44,6 +45,39 @@ pub struct ResultLabels {
 pub struct CauseLabels {
     /// Why.
     pub cause: &'static str,
+}
+
+/// How an event came to this node's sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[expect(non_camel_case_types, reason = "the words of the labels")]
+pub enum Way {
+    /// It was committed here.
+    here,
+    /// Another node told of it.
+    bus,
+    /// Nobody told in time: it was read from the log.
+    log,
+}
+
+/// Something by the way it came.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WayLabels {
+    /// Which way.
+    pub way: Way,
+}
+
+/// Events that were replayed, by where they came from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabels {
+    /// `memory` or `log`.
+    pub source: &'static str,
+}
+
+/// Something that was lost on the way and found again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FoundLabels {
+    /// `event` or `membership`.
+    pub what: &'static str,
 }
 
 /// What a bus carries, by what is counted.
@@ -93,8 +127,23 @@ pub struct Metrics {
     pub sockets_closed: Family<CauseLabels, Counter>,
     /// Entries that the router read from the log because they did not come by themselves.
     pub log_reads: Counter,
-    /// Streams that have a subscriber here.
+    /// Streams that are followed here.
     pub streams: Gauge,
+    /// Seconds from a change to the write of its event to a socket; of several events that are written
+    /// together the first counts. From other nodes it is the time since the decision, by the database's clock.
+    pub delivery_seconds: Family<WayLabels, Histogram>,
+    /// Events that were replayed to clients that had missed them.
+    pub replayed: Family<SourceLabels, Counter>,
+    /// What clients were told to load again, by reason.
+    pub resets: Family<CauseLabels, Counter>,
+    /// What did not come by itself and was found.
+    pub repaired: Family<FoundLabels, Counter>,
+    /// Times that a queue had no room and its connection was led through the log instead.
+    pub lagged: Counter,
+    /// Connections that are being led to the end of a log.
+    pub catching_up: Gauge,
+    /// Seconds for which the repair horizon has stood still because of an open transaction.
+    pub repair_horizon: Gauge<f64, AtomicU64>,
     /// What was sent to other nodes.
     pub bus_sent: Family<Carried, Counter>,
     /// What came from other nodes.
@@ -146,6 +195,15 @@ impl Metrics {
             sockets_closed: Family::default(),
             log_reads: Counter::default(),
             streams: Gauge::default(),
+            delivery_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.000_1, 2.0, 18))
+            }),
+            replayed: Family::default(),
+            resets: Family::default(),
+            repaired: Family::default(),
+            lagged: Counter::default(),
+            catching_up: Gauge::default(),
+            repair_horizon: Gauge::default(),
             bus_sent: Family::default(),
             bus_received: Family::default(),
             bus_lost: Counter::default(),
@@ -203,7 +261,32 @@ impl Metrics {
         registry.register("sockets", "Open sockets", self.sockets.clone());
         registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());
         registry.register("log_reads", "Entries read back from the log", self.log_reads.clone());
-        registry.register("streams", "Streams with a subscriber here", self.streams.clone());
+        registry.register("streams", "Streams that are followed here", self.streams.clone());
+        registry.register_with_unit(
+            "delivery",
+            "Time from a change to the write of its event to a socket, by the way it came",
+            Unit::Seconds,
+            self.delivery_seconds.clone(),
+        );
+        registry.register("replayed", "Events replayed to clients", self.replayed.clone());
+        registry.register("resets", "Parts that clients had to load again", self.resets.clone());
+        registry.register("repaired", "Lost on the way and found again", self.repaired.clone());
+        registry.register(
+            "lagged",
+            "Times that a client read too slowly and was led through the log instead",
+            self.lagged.clone(),
+        );
+        registry.register(
+            "catching_up",
+            "Sockets that are being led to the end of a log",
+            self.catching_up.clone(),
+        );
+        registry.register_with_unit(
+            "repair_horizon",
+            "Time for which an open transaction has held the repair horizon back",
+            Unit::Seconds,
+            self.repair_horizon.clone(),
+        );
         registry.register(
             "unreleased_groups",
             "Dismissed groups with something left to release",

@@ -77,15 +77,17 @@ impl Server {
         let types = Arc::new(config.types.clone());
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
-        let bus = bus(&config, &store, &metrics, &tasks, &hard);
-        let hub = Hub::start(store.clone(), bus, metrics.clone(), &faces, soft.clone());
+        // Some of the connections for reads stay free for callers.
+        let openings = (config.readers as usize * 2).div_ceil(3);
+        let bus = bus(&config, &store, &metrics, &tasks, &hard).await?;
+        let hub = Hub::start(store.clone(), bus, metrics.clone(), &faces, soft.clone(), openings);
         let told = told(&auth, &hub);
         let revoked = Revoked::load(store.clone(), told.clone()).await?;
         let outbox: Outbox = {
             let hub = hub.clone();
             Arc::new(move |committed: Committed| {
                 told(&committed.revocations);
-                hub.committed(committed.entries);
+                hub.committed(committed.epoch, committed.entries);
             })
         };
         let settings = engine::Settings { lanes: config.lanes, ..engine::Settings::new(rulebook) };
@@ -217,20 +219,25 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
     Ok((Some(embedded), place))
 }
 
-/// The way to other nodes. The embedded database has a private socket, which no second node can reach, so
-/// that there it leads nowhere. It outlives the sockets, since what requests in flight commit concerns the
-/// other nodes too.
-fn bus(
+/// The way to other nodes: NATS if there is one, PostgreSQL otherwise. The embedded database has a private
+/// socket, which no second node can reach, so that there it leads nowhere. It outlives the sockets, since
+/// what requests in flight commit concerns the other nodes too.
+async fn bus(
     config: &Config,
     store: &Store,
     metrics: &Arc<Metrics>,
     tasks: &TaskTracker,
     stopping: &CancellationToken,
-) -> Bus {
-    if config.database_url.is_none() {
-        return Bus::local();
+) -> anyhow::Result<Bus> {
+    if let Some(url) = &config.nats_url {
+        let url = url.expose().parse().context("MUSTER_NATS_URL")?;
+        let instance = store.instance().await.context("reading what names the database")?;
+        return Bus::nats(&url, &instance, metrics.clone(), tasks, stopping.clone()).await;
     }
-    Bus::notify(store.clone(), metrics.clone(), tasks, stopping.clone())
+    if config.database_url.is_none() {
+        return Ok(Bus::local());
+    }
+    Ok(Bus::notify(store.clone(), metrics.clone(), tasks, stopping.clone()))
 }
 
 /// Groups of a type that the settings no longer define, or define on other grounds, would be judged by other
@@ -415,6 +422,26 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>
 pub async fn migration_status(config: &Config) -> anyhow::Result<Vec<(i64, String, bool)>> {
     let (embedded, store) = store_of(config).await?;
     let result = store.migrations().await;
+    release(embedded, &store).await?;
+    result
+}
+
+/// The epoch of the database, renewed first if that is asked for.
+///
+/// # Errors
+/// When the database is not usable or holds no tables of Muster.
+pub async fn epoch(config: &Config, renew: bool) -> anyhow::Result<Arc<str>> {
+    let (embedded, store) = store_of(config).await?;
+    let read = async {
+        if store.migrations().await?.iter().all(|(.., applied)| !applied) {
+            anyhow::bail!(
+                "the database holds no tables of Muster yet; `muster migrate` makes them"
+            );
+        }
+        let epoch = if renew { store.renew_epoch().await } else { store.epoch().await };
+        epoch.map_err(|error| anyhow::anyhow!(error.context.unwrap_or(error.text)))
+    };
+    let result = read.await;
     release(embedded, &store).await?;
     result
 }

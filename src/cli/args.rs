@@ -21,6 +21,7 @@ pub(super) enum Command {
     Demo { once: bool },
     Token(Wanted),
     Migrate { status: bool },
+    Epoch { renew: bool },
     Config,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Ask
         "demo" => Command::Demo { once: inner.get_flag("once") },
         "token" => Command::Token(wanted(inner)),
         "migrate" => Command::Migrate { status: inner.get_flag("status") },
+        "epoch" => Command::Epoch { renew: inner.get_flag("renew") },
         "config" => Command::Config,
         _ => Command::Serve,
     };
@@ -97,6 +99,10 @@ fn program() -> clap::Command {
         .subcommand(
             command("migrate", "Apply the database's migrations")
                 .arg(switch("status", "show them and apply none")),
+        )
+        .subcommand(
+            command("epoch", "Print which history the numbers of events belong to")
+                .arg(switch("renew", "write a new one first, after a restore in place")),
         )
         .subcommand(command("config", "Print every setting, its value and where it came from"))
         .arg(
@@ -185,6 +191,8 @@ mod tests {
         assert_eq!(command("muster demo"), Command::Demo { once: false });
         assert_eq!(command("muster demo --once"), Command::Demo { once: true });
         assert_eq!(command("muster migrate --status"), Command::Migrate { status: true });
+        assert_eq!(command("muster epoch"), Command::Epoch { renew: false });
+        assert_eq!(command("muster epoch --renew"), Command::Epoch { renew: true });
         assert_eq!(command("muster config"), Command::Config);
         let user = "ann".to_owned();
         let usual = Wanted { user: user.clone(), jwt: false, seconds: 15_552_000 };

@@ -18,6 +18,7 @@ use args::{Asked, Command};
 mod args;
 mod config;
 mod demo;
+mod epoch;
 mod logging;
 mod migrate;
 mod serve;
@@ -92,6 +93,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         }
         Command::Token(wanted) => token::run(&config, &wanted),
         Command::Migrate { status } => migrate::run(&config, status).await,
+        Command::Epoch { renew } => epoch::run(&config, renew).await,
         Command::Config => config::run(&config),
     }
 }

@@ -101,6 +101,11 @@ impl Bus {
         Ok(Self(Kind::Nats(Nats::start(url, instance, metrics, tasks, stopping).await?)))
     }
 
+    /// Whether what it brings may come in another order than it was committed in.
+    pub(super) fn reorders(&self) -> bool {
+        !matches!(self.0, Kind::Local)
+    }
+
     /// Hands on what was committed here, under this epoch of the database.
     pub(super) fn publish(&mut self, epoch: &Arc<str>, entries: &[Arc<LogEntry>]) {
         match &mut self.0 {

@@ -8,6 +8,8 @@ use super::frame::Frame;
 
 /// Longest reason in a close frame: a control frame has 125 bytes, two of them for the code.
 const REASON_BYTES: usize = 123;
+/// So many clients of a node that stops come back to the others in a second.
+const COMEBACKS: u64 = 2_000;
 
 /// Why a socket ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +95,12 @@ impl Cause {
         why[..end.unwrap_or(0)].to_owned()
     }
 
-    /// Milliseconds after which coming again makes sense, spread so that not all come at once.
-    fn retry_ms(&self) -> u64 {
+    /// Milliseconds after which coming again makes sense, spread so that not all come at once: `crowd`
+    /// sockets that end together come back over a time that grows with their number.
+    fn retry_ms(&self, crowd: i64) -> u64 {
+        let spread = u64::try_from(crowd).unwrap_or(0) * 1_000 / COMEBACKS;
         let (from, to) = match self {
+            Self::Stopping | Self::Restart => (500, spread.clamp(2_000, 60_000)),
             Self::Unavailable | Self::TooSlow => (1_000, 8_000),
             Self::TooMany(_) => (5_000, 15_000),
             _ => (500, 5_000),
@@ -104,9 +109,9 @@ impl Cause {
     }
 
     /// The `bye` frame that precedes the close frame.
-    pub(super) fn bye(&self) -> Option<Frame> {
+    pub(super) fn bye(&self, crowd: i64) -> Option<Frame> {
         let code = self.code()?;
-        let bye = Bye { r#type: "bye", code, retry_ms: self.retry_ms(), why: &self.why() };
+        let bye = Bye { r#type: "bye", code, retry_ms: self.retry_ms(crowd), why: &self.why() };
         super::wire::render(&bye)
     }
 }
@@ -124,12 +129,12 @@ mod tests {
 
     #[test]
     fn bye_says_code_delay_and_why() {
-        let text = Cause::Stopping.bye().expect("told").into_bytes();
+        let text = Cause::Stopping.bye(1).expect("told").into_bytes();
         let bye: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
         assert_eq!(bye["type"], "bye");
         assert_eq!(bye["code"], 1001);
-        assert!((500..=5_000).contains(&bye["retryMs"].as_u64().expect("a number")));
+        assert!((500..=2_000).contains(&bye["retryMs"].as_u64().expect("a number")));
         assert_eq!(bye["why"], "the server stops");
-        assert!(Cause::Closed.bye().is_none());
+        assert!(Cause::Closed.bye(1).is_none());
     }
 }

@@ -161,7 +161,7 @@ impl<G: Gate> Connection<G> {
     pub async fn run<S: Source, T: Transport>(self, source: S, transport: T, pass: Option<Pass>) {
         let hub = self.hub.clone();
         let open = Open::count(&hub);
-        let mut socket = Socket::new(transport, self.timing, hub.stopping().clone());
+        let mut socket = Socket::new(transport, self.timing, hub.clone());
         let served = AssertUnwindSafe(self.serve(&mut socket, source, pass)).catch_unwind().await;
         let cause = served.unwrap_or_else(|panic| {
             tracing::error!("a connection panicked: {}", worker::text(&*panic));

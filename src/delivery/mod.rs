@@ -15,9 +15,12 @@
 mod bus;
 mod cause;
 mod connection;
+mod event;
 mod frame;
 mod hub;
 mod mailbox;
+mod reads;
+mod repair;
 mod resume;
 mod router;
 mod source;
@@ -34,3 +37,4 @@ pub use frame::Frame;
 pub use hub::Hub;
 pub use resume::Position;
 pub use source::Source;
+pub use wire::GROUPS_IN_FRAME;

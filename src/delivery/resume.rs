@@ -18,9 +18,10 @@
 
 use std::collections::BTreeMap;
 
+use super::hub::Opening;
 use super::router::Start;
 use super::wire::Cursor;
-use crate::model::{GroupId, Role, StreamKey, UserId};
+use crate::model::{GroupId, Moment, Role, StreamKey, UserId};
 use crate::store::events::{Snapshot, SnapshotGroup};
 
 /// Most events that are replayed of one stream.
@@ -63,6 +64,12 @@ pub(super) struct Plan {
     pub(super) resets: Vec<Reset>,
     /// Where it starts in each stream.
     pub(super) starts: Vec<Start>,
+    /// Ended memberships that the client knows, or is told, to have ended, and with which event.
+    pub(super) left: Vec<(StreamKey, i64)>,
+    /// How often the user's memberships had changed.
+    pub(super) rev: i64,
+    /// When the database said all this, by its clock.
+    pub(super) at: Moment,
 }
 
 /// Where a connection starts in a group.
@@ -150,7 +157,8 @@ impl Budget {
 
 /// Works out where a connection starts.
 pub(super) fn plan(user: &UserId, position: Option<&Position>, snapshot: Snapshot) -> Plan {
-    let mut plan = Plan { epoch: snapshot.epoch, ..Plan::default() };
+    let Snapshot { epoch, rev, now, .. } = snapshot;
+    let mut plan = Plan { epoch, rev, at: now, ..Plan::default() };
     let position = match position {
         Some(position) if position.epoch != plan.epoch => {
             plan.resets.push(Reset { scope: Scope::All, why: Why::Epoch });
@@ -179,6 +187,12 @@ pub(super) fn plan(user: &UserId, position: Option<&Position>, snapshot: Snapsho
 }
 
 impl Plan {
+    /// What the router is told of it.
+    pub(super) fn opening(self) -> Opening {
+        let epoch = self.epoch.into();
+        Opening { epoch, starts: self.starts, left: self.left, rev: self.rev, at: self.at }
+    }
+
     /// A group that the user is a member of. `at`: `None` when the client brought no cursor.
     #[expect(
         clippy::option_option,
@@ -203,7 +217,11 @@ impl Plan {
 
     /// A group that the user is no longer a member of.
     fn catch_up(&mut self, line: SnapshotGroup, at: Option<i64>, left: i64, budget: &mut Budget) {
-        let Some(at) = at.filter(|at| *at < left) else { return };
+        let Some(at) = at else { return };
+        let stream = StreamKey::Group(line.group.clone());
+        if at >= left {
+            return self.left.push((stream, left));
+        }
         let from = if at < line.joined_seq - 1 {
             Err(Why::Rejoined)
         } else {
@@ -211,10 +229,12 @@ impl Plan {
         };
         match from {
             Ok(from) => {
-                let stream = StreamKey::Group(line.group);
                 self.starts.push(Start { stream, from, until: left, head: line.head });
             }
-            Err(why) => self.resets.push(Reset { scope: Scope::Group(line.group, left), why }),
+            Err(why) => {
+                self.left.push((stream, left));
+                self.resets.push(Reset { scope: Scope::Group(line.group, left), why });
+            }
         }
     }
 }
@@ -241,8 +261,14 @@ mod tests {
     fn planned(at: Option<i64>, line: SnapshotGroup) -> Plan {
         let groups = at.map(|at| (group("g"), at)).into_iter().collect();
         let position = Position { epoch: "e".into(), user: Some(4), groups };
-        let snapshot =
-            Snapshot { epoch: "e".into(), user_seq: 4, user_oldest: None, groups: vec![line] };
+        let snapshot = Snapshot {
+            epoch: "e".into(),
+            user_seq: 4,
+            rev: 0,
+            now: Moment::UNIX_EPOCH,
+            user_oldest: None,
+            groups: vec![line],
+        };
         plan(&UserId::from_stored("u"), Some(&position), snapshot)
     }
 
@@ -291,6 +317,8 @@ mod tests {
         let snapshot = Snapshot {
             epoch: "new".into(),
             user_seq: 4,
+            rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
         };
@@ -308,6 +336,8 @@ mod tests {
             let snapshot = Snapshot {
                 epoch: "e".into(),
                 user_seq: 4,
+                rev: 0,
+                now: Moment::UNIX_EPOCH,
                 user_oldest: Some(oldest),
                 groups: Vec::new(),
             };
@@ -325,6 +355,8 @@ mod tests {
         let snapshot = Snapshot {
             epoch: "e".into(),
             user_seq: 4,
+            rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: vec![line(3, None, 9)],
         };
@@ -343,6 +375,8 @@ mod tests {
         let snapshot = Snapshot {
             epoch: "e".into(),
             user_seq: 0,
+            rev: 0,
+            now: Moment::UNIX_EPOCH,
             user_oldest: Some(1),
             groups: groups.collect(),
         };

@@ -23,23 +23,31 @@
 //! **A replay has a window.** After so many frames the router sets a [`Effect::Mark`] and pauses until the
 //! connection has written everything up to it, so that a replay never fills the queue of a client that
 //! reads.
+//!
+//! **Who is too slow loses his queue and keeps his place.** [`Router::lagged`] takes back what the queue let
+//! go of: from there the connection is led through the log again, as soon as it has written the rest.
+//!
+//! **What nobody told is found.** The repairer compares with the database from time to time:
+//! [`Router::heads`] hears how far the logs reach, [`Router::standings`] which memberships changed.
 
 #[cfg(test)]
 mod chaos;
 mod conns;
+mod mend;
 mod stream;
+mod streams;
 mod tail;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::model::{LogEntry, StreamKey, UserId};
+use crate::model::{StreamKey, UserId};
 
-use super::frame::Frame;
+use super::event::Event;
 use conns::Conns;
-use stream::Stream;
+use streams::Streams;
 
 /// Names a connection of this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +75,32 @@ pub(super) struct Start {
     pub(super) head: i64,
 }
 
+/// A membership, as the database says: the interval of the group's log that its user sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The group's stream.
+    pub(super) stream: StreamKey,
+    /// The entry that began it.
+    pub(super) joined: i64,
+    /// The entry that ended it.
+    pub(super) left: Option<i64>,
+    /// Whether there was another one before it.
+    pub(super) again: bool,
+    /// The newest entry of the log.
+    pub(super) head: i64,
+}
+
+/// What a read of the log is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Entries that are known to exist did not come: perhaps they still do.
+    Hole,
+    /// Whether there is more than anybody told.
+    Probe,
+    /// Somebody catches up.
+    Past,
+}
+
 /// Asks for entries from the log: those behind `after`, up to and with `through`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Read {
@@ -78,6 +112,8 @@ pub(super) struct Read {
     pub(super) through: i64,
     /// How often the log did not have what it must have.
     pub(super) attempt: u32,
+    /// What it is for.
+    pub(super) purpose: Purpose,
     /// Tells an answer that is still waited for from one that came too late.
     ticket: u64,
 }
@@ -85,12 +121,12 @@ pub(super) struct Read {
 /// What has to be done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Put a frame into these queues.
+    /// Put an event into these queues.
     Send {
         /// Whose.
         to: Vec<ConnId>,
-        /// The frame.
-        frame: Frame,
+        /// The event.
+        event: Arc<Event>,
     },
     /// Put a mark into a queue, to be answered with [`Router::drained`].
     Mark(ConnId),
@@ -101,6 +137,21 @@ pub(super) enum Effect {
     /// End a connection: the log no longer has what it needs, and only a fresh start helps. The router
     /// has forgotten it already.
     Close(ConnId),
+    /// End a connection that is further behind than anybody is led. The router has forgotten it already.
+    TooSlow(ConnId),
+}
+
+/// What has been done since it was last asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Events that were replayed from memory.
+    pub(super) from_memory: u64,
+    /// Events that were replayed from the log.
+    pub(super) from_log: u64,
+    /// Entries that did not come and were read.
+    pub(super) entries_found: u64,
+    /// Connections that were brought into a group of which nobody had told.
+    pub(super) memberships_found: u64,
 }
 
 /// How much the router keeps.
@@ -120,6 +171,17 @@ pub(super) struct Bounds {
     pub(super) left: usize,
     /// How far back a connection that comes again into a stream is led through the log.
     pub(super) look_back: i64,
+    /// How many entries of one stream a connection may be behind.
+    pub(super) behind: i64,
+    /// Streams that are followed for a while although nobody is in them.
+    pub(super) resting: usize,
+}
+
+impl Read {
+    /// Whether what it brings is news to those who are at the end of the log.
+    pub(super) fn is_news(&self) -> bool {
+        self.purpose != Purpose::Past
+    }
 }
 
 impl Default for Bounds {
@@ -132,6 +194,8 @@ impl Default for Bounds {
             window_bytes: 256 * 1024,
             left: 4_096,
             look_back: 500,
+            behind: 5_000,
+            resting: 20_000,
         }
     }
 }
@@ -146,15 +210,24 @@ struct Desk {
     aged: VecDeque<(StreamKey, i64)>,
     /// Connections that may have become ready.
     unready: Vec<ConnId>,
+    /// Connections that are too far behind.
+    slow: Vec<ConnId>,
+    tally: Tally,
     tickets: u64,
 }
 
 impl Desk {
     /// Asks for a piece of the log; returns the ticket of the answer.
-    fn ask(&mut self, stream: &StreamKey, (after, through): (i64, i64), attempt: u32) -> u64 {
+    fn ask(
+        &mut self,
+        stream: &StreamKey,
+        (after, through): (i64, i64),
+        attempt: u32,
+        purpose: Purpose,
+    ) -> u64 {
         self.tickets += 1;
         let stream = stream.clone();
-        let read = Read { stream, after, through, attempt, ticket: self.tickets };
+        let read = Read { stream, after, through, attempt, purpose, ticket: self.tickets };
         self.out.push(Effect::Read(read));
         self.tickets
     }
@@ -163,7 +236,7 @@ impl Desk {
 /// The router of a node.
 #[derive(Debug, Default)]
 pub(super) struct Router {
-    streams: HashMap<StreamKey, Stream>,
+    streams: Streams,
     desk: Desk,
 }
 
@@ -171,12 +244,42 @@ impl Router {
     /// A router with these bounds.
     #[cfg(test)]
     fn with(bounds: Bounds) -> Self {
-        Self { streams: HashMap::new(), desk: Desk { bounds, ..Desk::default() } }
+        Self { streams: Streams::default(), desk: Desk { bounds, ..Desk::default() } }
     }
 
     /// How many streams are followed.
     pub(super) fn streams(&self) -> usize {
         self.streams.len()
+    }
+
+    /// How many connections are being led to the end of a log.
+    pub(super) fn catching_up(&self) -> usize {
+        self.desk.conns.catching_up()
+    }
+
+    /// What began (`true`) or ceased to be followed since this was last asked for.
+    pub(super) fn changes(&mut self) -> Vec<(StreamKey, bool)> {
+        self.streams.changes()
+    }
+
+    /// What has been done since this was last asked for.
+    pub(super) fn tally(&mut self) -> Tally {
+        std::mem::take(&mut self.desk.tally)
+    }
+
+    /// Forgets streams that nobody has been in for a round.
+    pub(super) fn end_of_round(&mut self) {
+        self.streams.end_of_round();
+    }
+
+    /// Whether the answer to this read is still waited for.
+    pub(super) fn wants(&self, read: &Read) -> bool {
+        self.streams.get(&read.stream).is_some_and(|stream| stream.wants(read))
+    }
+
+    /// Whether a stream is followed.
+    pub(super) fn follows(&self, stream: &StreamKey) -> bool {
+        self.streams.get(stream).is_some()
     }
 
     /// The connections of a user.
@@ -196,8 +299,7 @@ impl Router {
         let Some(conn) = self.desk.conns.get_mut(id) else { return false };
         let mut unknown = false;
         for key in streams {
-            let stream =
-                self.streams.entry(key.clone()).or_insert_with(|| Stream::new(key.clone()));
+            let stream = self.streams.follow(key);
             stream.attract(id);
             unknown |= !stream.is_followed();
             conn.streams.insert(key.clone());
@@ -211,10 +313,7 @@ impl Router {
         conn.open = true;
         let mut keys = conn.streams.clone();
         for start in starts {
-            self.streams
-                .entry(start.stream.clone())
-                .or_insert_with(|| Stream::new(start.stream.clone()))
-                .open(id, start, &mut self.desk);
+            self.streams.follow(&start.stream).open(id, start, &mut self.desk);
             keys.insert(start.stream.clone());
         }
         for key in &keys {
@@ -244,13 +343,13 @@ impl Router {
         for key in conn.streams {
             if let Some(stream) = self.streams.get_mut(&key) {
                 stream.remove(id);
-                self.forget_if_idle(&key);
+                self.streams.rest_if_idle(&key, self.desk.bounds.resting);
             }
         }
     }
 
     /// Entries were committed.
-    pub(super) fn committed(&mut self, entries: &[Arc<LogEntry>], origin: Origin) -> Vec<Effect> {
+    pub(super) fn committed(&mut self, entries: &[Arc<Event>], origin: Origin) -> Vec<Effect> {
         let mut touched: Option<&StreamKey> = None;
         for entry in entries {
             if let Some(before) = touched.filter(|before| **before != entry.stream) {
@@ -268,12 +367,12 @@ impl Router {
     pub(super) fn fetched(
         &mut self,
         read: &Read,
-        entries: Vec<Arc<LogEntry>>,
+        entries: Vec<Arc<Event>>,
         more: bool,
     ) -> Vec<Effect> {
         if let Some(stream) = self.streams.get_mut(&read.stream) {
             let stuck = stream.fetched(read, entries, more, &mut self.desk);
-            self.close(stuck);
+            self.close(stuck, Effect::Close);
             self.settle(&read.stream);
         }
         self.finish()
@@ -283,21 +382,20 @@ impl Router {
     pub(super) fn fetch_failed(&mut self, read: &Read) -> Vec<Effect> {
         if let Some(stream) = self.streams.get_mut(&read.stream) {
             let stuck = stream.fetch_failed(read);
-            self.close(stuck);
+            self.close(stuck, Effect::Close);
             self.settle(&read.stream);
         }
         self.finish()
     }
 
     /// Takes an entry if it concerns anybody here.
-    fn take(&mut self, entry: &Arc<LogEntry>, origin: Origin) -> bool {
+    fn take(&mut self, entry: &Arc<Event>, origin: Origin) -> bool {
         let conns = &self.desk.conns;
         let stream = match self.streams.get_mut(&entry.stream) {
             Some(stream) => stream,
-            None if entry.starts.iter().any(|user| !conns.of(user).is_empty()) => self
-                .streams
-                .entry(entry.stream.clone())
-                .or_insert_with(|| Stream::new(entry.stream.clone())),
+            None if entry.starts.iter().any(|user| !conns.of(user).is_empty()) => {
+                self.streams.follow(&entry.stream)
+            }
             None => return false,
         };
         stream.take(entry, origin, &mut self.desk);
@@ -308,20 +406,14 @@ impl Router {
     fn settle(&mut self, key: &StreamKey) {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.settle(&mut self.desk);
-            self.forget_if_idle(key);
+            self.streams.rest_if_idle(key, self.desk.bounds.resting);
         }
     }
 
-    fn forget_if_idle(&mut self, key: &StreamKey) {
-        if self.streams.get(key).is_some_and(Stream::is_idle) {
-            self.streams.remove(key);
-        }
-    }
-
-    fn close(&mut self, ids: Vec<ConnId>) {
+    fn close(&mut self, ids: Vec<ConnId>, how: fn(ConnId) -> Effect) {
         for id in ids {
             if self.desk.conns.get(id).is_some() {
-                self.desk.out.push(Effect::Close(id));
+                self.desk.out.push(how(id));
                 self.unregister(id);
             }
         }
@@ -329,6 +421,8 @@ impl Router {
 
     /// Bounds the rings, says who became ready, and hands out what is to be done.
     fn finish(&mut self) -> Vec<Effect> {
+        let slow = std::mem::take(&mut self.desk.slow);
+        self.close(slow, Effect::TooSlow);
         while self.desk.aged.len() > self.desk.bounds.rings {
             if let Some((key, seq)) = self.desk.aged.pop_front()
                 && let Some(stream) = self.streams.get_mut(&key)

@@ -4,35 +4,75 @@
 //! implementation outside tests.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use super::resume::Position;
 use crate::model::{Error, LogEntry, StreamKey, UserId};
 use crate::store::Store;
 use crate::store::events::Snapshot;
+use crate::store::logs::Span;
+use crate::store::repair::{Holder, Sweep, UserChanges};
 
-/// Reads the truth.
+/// Reads the truth. Every answer is [`crate::model::Reason::Unavailable`] while the database is away.
 pub trait Source: Clone + Send + Sync + 'static {
     /// What a connection starts from, as one state of the database.
     ///
     /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
+    /// While the database is away.
     fn snapshot(
         &self,
         user: &UserId,
         position: Option<&Position>,
     ) -> impl Future<Output = Result<Snapshot, Error>> + Send;
 
-    /// The entries of a stream numbered `after + 1` to `through`, at most `limit` of them.
+    /// The entries of these pieces of logs, at most `limit` of each.
     ///
     /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    fn log(
+    /// While the database is away.
+    fn logs(
         &self,
-        stream: &StreamKey,
-        after: i64,
-        through: i64,
+        spans: &[Span],
         limit: i64,
-    ) -> impl Future<Output = Result<Vec<LogEntry>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Vec<LogEntry>>, Error>> + Send;
+
+    /// Which history the logs are of now.
+    ///
+    /// # Errors
+    /// While the database is away.
+    fn epoch(&self) -> impl Future<Output = Result<Arc<str>, Error>> + Send;
+
+    /// Which logs grew, from there on.
+    ///
+    /// # Errors
+    /// While the database is away.
+    fn sweep(&self, from: Option<i64>) -> impl Future<Output = Result<Sweep, Error>> + Send;
+
+    /// Which of these logs reach further than the number beside them.
+    ///
+    /// # Errors
+    /// While the database is away.
+    fn heads(
+        &self,
+        streams: &[(StreamKey, i64)],
+    ) -> impl Future<Output = Result<Vec<(StreamKey, i64)>, Error>> + Send;
+
+    /// Which of these users' memberships changed more often than the number beside them.
+    ///
+    /// # Errors
+    /// While the database is away.
+    fn changed_memberships(
+        &self,
+        users: &[(UserId, i64)],
+    ) -> impl Future<Output = Result<Vec<UserChanges>, Error>> + Send;
+
+    /// Who runs this transaction.
+    ///
+    /// # Errors
+    /// While the database is away.
+    fn holder(
+        &self,
+        transaction: i64,
+    ) -> impl Future<Output = Result<Option<Holder>, Error>> + Send;
 }
 
 impl Source for Store {
@@ -44,13 +84,30 @@ impl Source for Store {
         Self::snapshot(self, user, position.map(|position| &position.groups)).await
     }
 
-    async fn log(
+    async fn logs(&self, spans: &[Span], limit: i64) -> Result<Vec<Vec<LogEntry>>, Error> {
+        Self::logs(self, spans, limit).await
+    }
+
+    async fn epoch(&self) -> Result<Arc<str>, Error> {
+        Self::epoch(self).await
+    }
+
+    async fn sweep(&self, from: Option<i64>) -> Result<Sweep, Error> {
+        self.sweep_logs(from).await
+    }
+
+    async fn heads(&self, streams: &[(StreamKey, i64)]) -> Result<Vec<(StreamKey, i64)>, Error> {
+        Self::heads(self, streams).await
+    }
+
+    async fn changed_memberships(
         &self,
-        stream: &StreamKey,
-        after: i64,
-        through: i64,
-        limit: i64,
-    ) -> Result<Vec<LogEntry>, Error> {
-        Self::log(self, stream, after, through, limit).await
+        users: &[(UserId, i64)],
+    ) -> Result<Vec<UserChanges>, Error> {
+        Self::changed_memberships(self, users).await
+    }
+
+    async fn holder(&self, transaction: i64) -> Result<Option<Holder>, Error> {
+        Self::holder(self, transaction).await
     }
 }

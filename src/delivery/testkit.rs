@@ -20,10 +20,12 @@ use super::{Bus, Connection, Gate, Hub, Incoming, Lost, Outgoing, Pass, Position
 use crate::metrics::Metrics;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
-    Application, ApplicationKind, ApplicationState, Error, GroupId, LogEntry, Moment, NewMember,
-    Reason, Role, StreamKey, UserId,
+    Application, ApplicationKind, ApplicationState, Ends, Error, GroupId, LogEntry, Moment,
+    NewMember, Reason, Role, StreamKey, UserId,
 };
 use crate::store::events::{Snapshot, SnapshotGroup};
+use crate::store::logs::Span;
+use crate::store::repair::{ChangedMembership, Holder, Sweep, UserChanges};
 
 /// Longest wait for anything that should happen.
 const SOON: Duration = Duration::from_secs(10);
@@ -37,7 +39,7 @@ pub(super) fn group(id: &str) -> GroupId {
 }
 
 /// Logs in memory, and the memberships that follow from them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Database {
     inside: Arc<Mutex<Inside>>,
     /// How often a snapshot was taken.
@@ -48,8 +50,21 @@ pub(super) struct Database {
 struct Inside {
     logs: HashMap<StreamKey, Vec<LogEntry>>,
     trimmed: HashMap<StreamKey, i64>,
+    /// What was committed, in order.
+    order: Vec<(StreamKey, i64)>,
+    /// How often a user's memberships have changed.
+    revs: HashMap<UserId, i64>,
+    epoch: Arc<str>,
+    held_by: Option<i64>,
     away: bool,
     lag: Duration,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        let inside = Inside { epoch: "e1".into(), ..Inside::default() };
+        Self { inside: Arc::new(Mutex::new(inside)), snapshots: Arc::default() }
+    }
 }
 
 impl Database {
@@ -66,6 +81,19 @@ impl Database {
         self.inside().lag = lag;
     }
 
+    /// Goes over to another history, which has lost this many entries of a group.
+    pub(super) fn fork(&self, epoch: &str, id: &str, lost: usize) {
+        let mut inside = self.inside();
+        inside.epoch = epoch.into();
+        let log = inside.logs.entry(StreamKey::Group(group(id))).or_default();
+        log.truncate(log.len().saturating_sub(lost));
+    }
+
+    /// Lets a transaction hold the horizon back, or none.
+    pub(super) fn hold(&self, transaction: Option<i64>) {
+        self.inside().held_by = transaction;
+    }
+
     /// Forgets the entries up to this one.
     pub(super) fn trim(&self, id: &str, through: i64) {
         self.inside().trimmed.insert(StreamKey::Group(group(id)), through);
@@ -73,9 +101,17 @@ impl Database {
 
     fn append(&self, key: StreamKey, make: impl FnOnce(i64) -> LogEntry) -> LogEntry {
         let mut inside = self.inside();
-        let log = inside.logs.entry(key).or_default();
+        let log = inside.logs.entry(key.clone()).or_default();
         let entry = make(i64::try_from(log.len()).expect("short") + 1);
         log.push(entry.clone());
+        inside.order.push((key, entry.seq));
+        let ended = match &entry.ends {
+            Ends::Users(users) => users.clone(),
+            Ends::Everybody => Vec::new(),
+        };
+        for user in entry.starts.iter().chain(&ended) {
+            *inside.revs.entry(user.clone()).or_default() += 1;
+        }
         entry
     }
 
@@ -172,8 +208,10 @@ impl Database {
             }
         }
         let snapshot = Snapshot {
-            epoch: "e1".to_owned(),
+            epoch: inside.epoch.to_string(),
             user_seq: head(&mine),
+            rev: inside.revs.get(who).copied().unwrap_or(0),
+            now: Moment::UNIX_EPOCH,
             user_oldest: oldest(&mine),
             groups: groups.into_values().collect(),
         };
@@ -207,25 +245,95 @@ impl Source for Database {
         Ok(snapshot)
     }
 
-    async fn log(
-        &self,
-        stream: &StreamKey,
-        after: i64,
-        through: i64,
-        limit: i64,
-    ) -> Result<Vec<LogEntry>, Error> {
+    async fn logs(&self, spans: &[Span], limit: i64) -> Result<Vec<Vec<LogEntry>>, Error> {
         let (found, lag) = {
             let inside = self.inside();
             if inside.away {
                 return Err(Error::new(Reason::Unavailable, "away"));
             }
-            let after = after.max(inside.trimmed.get(stream).copied().unwrap_or(0));
-            let log = inside.logs.get(stream).cloned().unwrap_or_default();
-            let wanted = log.into_iter().filter(|entry| entry.seq > after && entry.seq <= through);
-            (wanted.take(usize::try_from(limit).expect("positive")).collect(), inside.lag)
+            let of_one = |span: &Span| {
+                let after = span.after.max(inside.trimmed.get(&span.stream).copied().unwrap_or(0));
+                let log = inside.logs.get(&span.stream).cloned().unwrap_or_default();
+                log.into_iter()
+                    .filter(|entry| entry.seq > after && entry.seq <= span.through)
+                    .take(usize::try_from(limit).expect("positive"))
+                    .collect()
+            };
+            (spans.iter().map(of_one).collect(), inside.lag)
         };
         tokio::time::sleep(lag).await;
         Ok(found)
+    }
+
+    async fn epoch(&self) -> Result<Arc<str>, Error> {
+        Ok(self.inside().epoch.clone())
+    }
+
+    async fn sweep(&self, from: Option<i64>) -> Result<Sweep, Error> {
+        let inside = self.inside();
+        if inside.away {
+            return Err(Error::new(Reason::Unavailable, "away"));
+        }
+        let end = i64::try_from(inside.order.len()).expect("short");
+        let begin = from.unwrap_or(end);
+        // While somebody holds the horizon back, no sweep sees anything.
+        let next = if inside.held_by.is_some() { begin } else { end };
+        let grown = inside.order.iter().take(usize::try_from(next).expect("positive"));
+        let grown = grown.skip(usize::try_from(begin).expect("positive"));
+        let heads: BTreeMap<StreamKey, i64> = grown.cloned().collect();
+        Ok(Sweep {
+            epoch: inside.epoch.clone(),
+            next,
+            more: false,
+            held_by: inside.held_by,
+            now: chrono::Utc::now(),
+            heads: heads.into_iter().collect(),
+        })
+    }
+
+    async fn heads(&self, streams: &[(StreamKey, i64)]) -> Result<Vec<(StreamKey, i64)>, Error> {
+        let inside = self.inside();
+        let head = |key: &StreamKey| inside.logs.get(key).map_or(0, |log| log.len());
+        let heads = streams.iter().map(|(key, seq)| (key, *seq, i64::try_from(head(key))));
+        let further = heads.filter_map(|(key, seq, head)| {
+            head.ok().filter(|head| *head > seq).map(|head| (key.clone(), head))
+        });
+        Ok(further.collect())
+    }
+
+    async fn changed_memberships(
+        &self,
+        users: &[(UserId, i64)],
+    ) -> Result<Vec<UserChanges>, Error> {
+        let inside = self.inside();
+        let mut all = Vec::new();
+        for (who, known) in users {
+            let rev = inside.revs.get(who).copied().unwrap_or(0);
+            if rev <= *known {
+                continue;
+            }
+            let mut memberships = Vec::new();
+            for (key, log) in &inside.logs {
+                let StreamKey::Group(group) = key else { continue };
+                if let Some((joined_seq, left_seq)) = membership(log, who) {
+                    let head = i64::try_from(log.len()).expect("short");
+                    let group = group.clone();
+                    memberships.push(ChangedMembership {
+                        group,
+                        joined_seq,
+                        left_seq,
+                        again: false,
+                        head,
+                    });
+                }
+            }
+            all.push(UserChanges { user: who.clone(), rev, memberships });
+        }
+        Ok(all)
+    }
+
+    async fn holder(&self, _: i64) -> Result<Option<Holder>, Error> {
+        Ok(None)
     }
 }
 
@@ -320,8 +428,14 @@ impl Node {
         let metrics = Arc::new(Metrics::new());
         let tasks = TaskTracker::new();
         let stopping = CancellationToken::new();
-        let hub =
-            Hub::start(database.clone(), Bus::local(), metrics.clone(), &tasks, stopping.clone());
+        let hub = Hub::start(
+            database.clone(),
+            Bus::local(),
+            metrics.clone(),
+            &tasks,
+            stopping.clone(),
+            8,
+        );
         let timing = Timing { farewell: Duration::from_millis(300), ..Timing::default() };
         Self {
             database,
@@ -337,7 +451,7 @@ impl Node {
 
     /// Hands on what was committed.
     pub(super) fn commit(&self, entry: LogEntry) {
-        self.hub.committed(vec![entry]);
+        self.hub.committed("e1".into(), vec![entry]);
     }
 
     /// A client that has not said anything yet, and takes so many frames without reading.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::testkit::{Database, Node, Peer, group, user};
+use super::testkit::{Database, Node, Peer, eventually, group, user};
+use crate::metrics::FoundLabels;
 
 fn names(events: &[(&str, i64)]) -> Vec<(String, i64)> {
     events.iter().map(|(name, seq)| ((*name).to_owned(), *seq)).collect()
@@ -294,7 +295,7 @@ async fn connections_that_open_while_their_groups_change_miss_nothing() {
                 .is_some_and(|(_, left)| left.is_none());
             let entry =
                 if inside { database.kick(&id, &[who]) } else { database.invite(&id, &[who]) };
-            hub.committed(vec![entry]);
+            hub.committed("e1".into(), vec![entry]);
             if round % 8 == 0 {
                 sleep(Duration::from_micros(200)).await;
             }
@@ -314,4 +315,75 @@ async fn connections_that_open_while_their_groups_change_miss_nothing() {
     for client in clients {
         timeout(Duration::from_secs(30), client).await.expect("it is told").expect("in order");
     }
+}
+
+#[tokio::test]
+async fn what_nobody_told_is_found_in_the_log() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let mut alice = node.client("alice").await;
+    node.database.invite("g1", &["bob"]);
+    node.database.note("alice");
+    let mut heard = vec![alice.event().await, alice.event().await];
+    heard.sort();
+    assert_eq!(heard, names(&[("onMemberInvited", 2), ("onReceiveInvitation", 1)]));
+    let found = FoundLabels { what: "event" };
+    eventually(|| node.metrics.repaired.get_or_create(&found).get() == 2).await;
+}
+
+#[tokio::test]
+async fn a_group_of_which_nobody_told_is_found() {
+    let node = Node::start();
+    let mut alice = node.client("alice").await;
+    node.database.invite("g1", &["bob"]);
+    node.database.invite("g1", &["alice"]);
+    node.database.kick("g1", &["bob"]);
+    hears(&mut alice, &[("onMemberInvited", 2), ("onMemberKicked", 3)]).await;
+    node.database.kick("g1", &["alice"]);
+    hears(&mut alice, &[("onMemberKicked", 4)]).await;
+    let found = FoundLabels { what: "membership" };
+    eventually(|| node.metrics.repaired.get_or_create(&found).get() == 1).await;
+}
+
+#[tokio::test]
+async fn a_membership_that_began_and_ended_unheard_is_told_whole() {
+    let node = Node::start();
+    let mut alice = node.client("alice").await;
+    node.database.invite("g1", &["bob", "alice"]);
+    node.database.quit("g1", "alice");
+    node.database.quit("g1", "bob");
+    hears(&mut alice, &[("onMemberInvited", 1), ("onMemberLeave", 2)]).await;
+}
+
+#[tokio::test]
+async fn while_a_transaction_holds_the_horizon_back_losses_are_found_all_the_same() {
+    let node = Node::start();
+    node.database.invite("g1", &["alice"]);
+    let mut alice = node.client("alice").await;
+    node.database.hold(Some(4_711));
+    node.database.invite("g1", &["bob"]);
+    assert_eq!(alice.event().await.1, 2);
+    assert!(node.metrics.repair_horizon.get() > 0.5);
+    node.database.hold(None);
+    eventually(|| node.metrics.repair_horizon.get() == 0.0).await;
+}
+
+#[tokio::test]
+async fn when_the_database_goes_over_to_another_history_everybody_begins_anew() {
+    let node = Node::start();
+    for _ in 0..3 {
+        node.database.invite("g1", &["alice"]);
+    }
+    let (alice, _) = node.enter(json!({"type": "hello", "token": "alice"})).await;
+    let cursor = json!({"epoch": alice.welcome["epoch"], "user": 0, "groups": {"g1": 3}});
+    node.database.fork("e2", "g1", 2);
+    // What the other history calls 2 is not what this one calls 2.
+    node.hub.committed("e2".into(), vec![node.database.kick("g1", &["bob"])]);
+    let (code, bye) = alice.bye().await;
+    assert_eq!((code, bye["why"].as_str()), (1001, Some("the server lost its place")));
+    let hello = json!({"type": "hello", "token": "alice", "cursor": cursor});
+    let (alice, before) = node.enter(hello).await;
+    assert_eq!(before, [json!({"type": "reset", "scope": "all", "why": "epoch"})]);
+    assert_eq!(alice.welcome["epoch"], "e2");
+    assert_eq!(alice.welcome["groups"][0]["seq"], 2);
 }

@@ -12,7 +12,7 @@ use super::resume::{Plan, Reset, Scope};
 use crate::model::{GroupId, UserId};
 
 /// Most groups in one `welcome` or `groups` frame.
-const GROUPS_IN_FRAME: usize = 500;
+pub const GROUPS_IN_FRAME: usize = 500;
 
 /// `{"type": "ready"}`
 pub(super) const READY: &str = r#"{"type":"ready"}"#;

@@ -1,8 +1,12 @@
 //! The task that owns the router: messages in, effects carried out.
 //!
-//! It never waits for anything but the next message: frames go into bounded queues, reads of the log run
-//! in tasks of their own and come back as messages. So one slow client, or a database that is away,
-//! holds up nobody else.
+//! It never waits for anything but the next message: events go into bounded queues, the log is read by tasks
+//! of their own ([`reads`](super::reads)) whose answers come back as messages. So one slow client, or a
+//! database that is away, holds up nobody else.
+//!
+//! Everything that comes in says of which history it is. What is of another one than the present counts for
+//! nothing and makes the worker ask the database; when that has gone over to another history, every
+//! connection is asked to come again and is told there to load everything anew.
 //!
 //! Should the task panic, that is logged, every connection is asked to come again, and the router
 //! begins anew: all it knows can be read from the database, and nothing was lost that is in the log.
@@ -13,37 +17,64 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::bus::{Bus, News};
 use super::cause::Cause;
-use super::hub::{Hub, Message};
-use super::mailbox::Mailbox;
-use super::router::{ConnId, Effect, Origin, Read, Router};
+use super::event::Event;
+use super::hub::{Hub, Message, Opening};
+use super::mailbox::{Dropped, Mailbox};
+use super::reads::{CHUNK, Found, Job, Reads};
+use super::router::{ConnId, Effect, Origin, Router, Standing};
 use super::source::Source;
-use super::wire;
-use crate::model::{Error, LogEntry, Reason};
+use crate::metrics::{FoundLabels, SourceLabels, Way};
+use crate::model::{Error, LogEntry, StreamKey};
+use crate::store::repair::UserChanges;
 
-/// Most entries of one read of the log.
-const CHUNK: i64 = 500;
-/// Most reads of the log at a time, so that others get connections to the database too.
-const READS: usize = 4;
+/// Longest time between the moment of a change and its commit.
+const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
-/// Pauses between tries while the database is away.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often what is counted is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks in a round: for one to two rounds a stream is followed on that nobody is in any more.
+const ROUND: u32 = 15;
+/// A connection may lag so often before it ends as too slow, within this.
+const FALLS: usize = 3;
+const FALLS_WITHIN: Duration = Duration::from_mins(1);
 
 /// The owner of the router.
 pub(super) struct Worker<S> {
     router: Router,
-    mailboxes: HashMap<ConnId, Arc<Mailbox>>,
-    source: S,
+    seats: HashMap<ConnId, Seat>,
+    reads: Reads<S>,
     bus: Bus,
-    epoch: Arc<str>,
     hub: Hub,
-    reads: Arc<Semaphore>,
+    /// The present history, once anything was heard of it.
+    epoch: Option<Arc<str>>,
+    /// Whether the database is being asked for it.
+    asking: bool,
+    looks: u32,
+}
+
+/// What the worker has of a connection.
+struct Seat {
+    mailbox: Arc<Mailbox>,
+    /// When it lagged.
+    falls: Vec<Instant>,
+}
+
+impl Seat {
+    /// Notes that it lagged. False when that happens too often.
+    fn falls(&mut self) -> bool {
+        let now = Instant::now();
+        self.falls.retain(|at| now - *at < FALLS_WITHIN);
+        self.falls.push(now);
+        self.falls.len() <= FALLS
+    }
 }
 
 /// Runs the worker until the server stops, again after a panic.
@@ -71,19 +102,23 @@ impl<S: Source> Worker<S> {
     pub(super) fn new(source: S, bus: Bus, hub: &Hub) -> Self {
         Self {
             router: Router::default(),
-            mailboxes: HashMap::new(),
-            source,
+            seats: HashMap::new(),
+            reads: Reads::new(source, hub.clone(), bus.reorders()),
             bus,
-            epoch: "".into(),
             hub: hub.clone(),
-            reads: Arc::new(Semaphore::new(READS)),
+            epoch: None,
+            asking: false,
+            looks: 0,
         }
     }
 
     async fn run(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
         let stopping = self.hub.stopping().clone();
         let mut taken = Vec::with_capacity(MESSAGES);
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let due = self.reads.due();
             tokio::select! {
                 () = stopping.cancelled() => return,
                 count = messages.recv_many(&mut taken, MESSAGES) => {
@@ -95,9 +130,13 @@ impl<S: Source> Worker<S> {
                     }
                 }
                 news = self.bus.next() => self.hear(news),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                _ = looks.tick() => self.look(),
             }
-            let streams = i64::try_from(self.router.streams()).unwrap_or(i64::MAX);
-            self.hub.metrics().streams.set(streams);
+            for (stream, on) in self.router.changes() {
+                self.bus.interest(&stream, on);
+            }
+            self.reads.ask(&self.router);
             // A long run of messages must not keep the other tasks of this thread waiting.
             tokio::task::consume_budget().await;
         }
@@ -105,45 +144,44 @@ impl<S: Source> Worker<S> {
 
     /// Forgets everything, and asks every connection to come again.
     fn begin_anew(&mut self, cause: &Cause) {
+        for (stream, _) in self.router.followed() {
+            self.bus.interest(&stream, false);
+        }
         self.router = Router::default();
-        for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
-            mailbox.close(cause.clone());
+        for seat in std::mem::take(&mut self.seats).into_values() {
+            seat.mailbox.close(cause.clone());
         }
     }
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Committed(entries) => {
+            Message::Committed { epoch, entries, at } => {
                 let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
-                let effects = self.router.committed(&entries, Origin::Here);
-                self.carry_out(effects);
-                self.bus.publish(&self.epoch, &entries);
-                self.follow(&entries);
+                self.bus.publish(&epoch, &entries);
+                if self.is_present(&epoch) {
+                    let event = |entry| Arc::new(Event::news(entry, Way::here, at));
+                    let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
+                    let effects = self.router.committed(&events, Origin::Here);
+                    self.carry_out(effects);
+                }
             }
-            Message::Elsewhere(entries) => self.hear_of(entries),
             Message::Register { id, user, most, mailbox, answer } => {
                 let room = self.router.of(&user).len() < most as usize;
                 if room {
                     self.router.register(id, user);
-                    self.mailboxes.insert(id, mailbox);
+                    self.seats.insert(id, Seat { mailbox, falls: Vec::new() });
                 }
                 // Whoever does not wait any more signs off next.
                 answer.send(room).ok();
             }
             Message::Interest { id, streams, answer } => {
-                for stream in &streams {
-                    self.bus.interest(stream, true);
-                }
                 answer.send(self.router.interest(id, &streams)).ok();
             }
-            Message::Open { id, starts } => {
-                let effects = self.router.open(id, &starts);
-                self.carry_out(effects);
-            }
+            Message::Open { id, opening } => self.open(id, &opening),
             Message::Doubt(users) => {
                 let ids = users.iter().flat_map(|user| self.router.of(user));
-                for mailbox in ids.filter_map(|id| self.mailboxes.get(id)) {
-                    mailbox.doubt();
+                for seat in ids.filter_map(|id| self.seats.get(id)) {
+                    seat.mailbox.doubt();
                 }
             }
             Message::Drained(id) => {
@@ -153,144 +191,258 @@ impl<S: Source> Worker<S> {
             Message::Unregister(id) => self.unregister(id),
             #[cfg(test)]
             Message::Panic => std::panic::panic_any("a test wants it"),
-            Message::Read { read, found } => self.take_read(&read, found),
-        }
-    }
-
-    /// Takes what other nodes say.
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Entries { entries, .. } => self.hear_of(entries),
-            News::Hints { hints, .. } => {
-                for (stream, seq) in hints {
-                    let (source, hub) = (self.source.clone(), self.hub.clone());
-                    self.hub.tasks().spawn(async move {
-                        if let Ok(found) = source.log(&stream, seq - 1, seq, 1).await {
-                            hub.tell(Message::Elsewhere(found));
-                        }
-                    });
+            Message::Found { jobs, found } => self.take_found(jobs, found),
+            Message::Heads { epoch, heads } => {
+                if self.is_present(&epoch) {
+                    let effects = self.router.heads(&heads);
+                    self.carry_out(effects);
                 }
             }
-            News::Gap => {}
+            Message::Changes { epoch, changes } => {
+                if self.is_present(&epoch) {
+                    self.take_changes(changes);
+                }
+            }
+            // Who asks may be gone.
+            Message::Followed(answer) => drop(answer.send(self.router.followed())),
+            Message::Users(answer) => drop(answer.send(self.router.users())),
+            Message::Epoch(epoch) => self.take_epoch(epoch),
         }
     }
 
-    fn hear_of(&mut self, entries: Vec<LogEntry>) {
-        let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
-        let effects = self.router.committed(&entries, Origin::Elsewhere);
-        self.carry_out(effects);
-        self.follow(&entries);
-    }
-
-    /// Whoever of this node comes into a group follows it.
-    fn follow(&mut self, entries: &[Arc<LogEntry>]) {
-        for entry in entries {
-            if entry.starts.iter().any(|user| !self.router.of(user).is_empty()) {
-                self.bus.interest(&entry.stream, true);
+    /// Takes what other nodes have to say.
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Entries { epoch, entries } => {
+                if self.is_present(&epoch) {
+                    self.elsewhere(entries, Way::bus);
+                }
             }
+            News::Hints { epoch, hints } => {
+                if self.is_present(&epoch) {
+                    let effects = self.router.heads(&hints);
+                    self.carry_out(effects);
+                    for (stream, seq) in hints {
+                        if !self.router.follows(&stream) {
+                            self.reads.hint(stream, seq);
+                        }
+                    }
+                }
+            }
+            News::Gap => self.hub.report_gap(),
         }
     }
 
-    fn take_read(&mut self, read: &Read, found: Result<(Vec<LogEntry>, bool), Error>) {
-        let effects = match found {
-            Ok((entries, more)) => {
-                self.hub.metrics().log_reads.inc_by(entries.len() as u64);
-                let entries = entries.into_iter().map(Arc::new).collect();
-                self.router.fetched(read, entries, more)
-            }
-            Err(error) => {
-                let context = error.context.as_deref().unwrap_or(&error.text);
-                tracing::error!(stream = ?read.stream, after = read.after, "no way on: {context}");
-                self.router.fetch_failed(read)
-            }
+    /// Takes entries that others committed.
+    fn elsewhere(&mut self, entries: Vec<LogEntry>, way: Way) {
+        let hub = &self.hub;
+        let event = |entry: LogEntry| {
+            let since = hub.instant_of(entry.at);
+            Arc::new(Event::news(Arc::new(entry), way, since))
         };
+        let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
+        let effects = self.router.committed(&events, Origin::Elsewhere);
         self.carry_out(effects);
+    }
+
+    /// Whether this is the present history. If not, the database is asked.
+    fn is_present(&mut self, epoch: &Arc<str>) -> bool {
+        let present = self.epoch.get_or_insert_with(|| epoch.clone());
+        if present == epoch {
+            return true;
+        }
+        if !self.asking {
+            self.asking = true;
+            let (source, hub) = (self.reads.source().clone(), self.hub.clone());
+            self.hub.tasks().spawn(async move {
+                let epoch = source.epoch().await;
+                hub.tell(Message::Epoch(epoch));
+            });
+        }
+        false
+    }
+
+    fn take_epoch(&mut self, epoch: Result<Arc<str>, Error>) {
+        self.asking = false;
+        // If it could not be asked, whatever comes next is a reason to ask again.
+        if let Ok(epoch) = epoch
+            && self.epoch.as_ref() != Some(&epoch)
+        {
+            tracing::warn!(
+                %epoch,
+                before = self.epoch.as_deref(),
+                "the database went over to another history; all clients begin anew"
+            );
+            self.epoch = Some(epoch);
+            self.begin_anew(&Cause::Restart);
+        }
+    }
+
+    fn open(&mut self, id: ConnId, opening: &Opening) {
+        if !self.is_present(&opening.epoch) {
+            return self.end(id, Cause::Restart);
+        }
+        self.router.note(id, opening.rev, opening.at - SLACK, &opening.left);
+        let effects = self.router.open(id, &opening.starts);
+        self.carry_out(effects);
+    }
+
+    fn take_changes(&mut self, changes: Vec<UserChanges>) {
+        for UserChanges { user, rev, memberships } in changes {
+            let standings: Vec<Standing> = memberships
+                .into_iter()
+                .map(|one| Standing {
+                    stream: StreamKey::Group(one.group),
+                    joined: one.joined_seq,
+                    left: one.left_seq,
+                    again: one.again,
+                    head: one.head,
+                })
+                .collect();
+            let effects = self.router.standings(&user, rev, &standings);
+            self.carry_out(effects);
+        }
+    }
+
+    fn take_found(&mut self, jobs: Vec<Job>, found: Result<Found, Error>) {
+        self.reads.answered();
+        let (epoch, lists) = match found {
+            Ok(found) => found,
+            Err(error) => return self.no_way_on(jobs, &error),
+        };
+        if !self.is_present(&epoch) {
+            // Those who wait for it are asked to come again, or the answer was of the past.
+            for job in jobs {
+                if let Job::Read(read) = job {
+                    self.reads.want(read);
+                }
+            }
+            return;
+        }
+        for (job, entries) in jobs.into_iter().zip(lists) {
+            self.hub.metrics().log_reads.inc_by(entries.len() as u64);
+            match job {
+                Job::Hint(..) => self.elsewhere(entries, Way::bus),
+                Job::Read(read) => {
+                    let more = i64::try_from(entries.len()).is_ok_and(|len| len >= CHUNK);
+                    let news = read.is_news();
+                    let hub = self.hub.clone();
+                    let event = |entry: LogEntry| {
+                        let since = hub.instant_of(entry.at);
+                        if news {
+                            Event::news(Arc::new(entry), Way::log, since)
+                        } else {
+                            Event::from(entry)
+                        }
+                    };
+                    let events = entries.into_iter().map(event).map(Arc::new).collect();
+                    let effects = self.router.fetched(&read, events, more);
+                    self.carry_out(effects);
+                }
+            }
+        }
+    }
+
+    fn no_way_on(&mut self, jobs: Vec<Job>, error: &Error) {
+        let context = error.context.as_deref().unwrap_or(&error.text);
+        tracing::error!(logs = jobs.len(), "no way on: {context}");
+        for job in jobs {
+            if let Job::Read(read) = job {
+                let effects = self.router.fetch_failed(&read);
+                self.carry_out(effects);
+            }
+        }
     }
 
     fn unregister(&mut self, id: ConnId) {
         self.router.unregister(id);
-        self.mailboxes.remove(&id);
+        self.seats.remove(&id);
+    }
+
+    /// Ends a connection that the router may still know.
+    fn end(&mut self, id: ConnId, cause: Cause) {
+        self.router.unregister(id);
+        if let Some(seat) = self.seats.remove(&id) {
+            match cause {
+                Cause::TooSlow => seat.mailbox.give_up(),
+                cause => seat.mailbox.close(cause),
+            }
+        }
     }
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
-        let mut slow = Vec::new();
+        let mut lagging: Vec<(ConnId, Dropped)> = Vec::new();
         let mut frames = 0;
         for effect in effects {
             match effect {
-                Effect::Send { to, frame } => {
+                Effect::Send { to, event } => {
                     frames += to.len() as u64;
                     for id in to {
-                        if self.mailboxes.get(&id).is_some_and(|box_| !box_.push(frame.clone())) {
-                            slow.push(id);
+                        if let Some(seat) = self.seats.get(&id)
+                            && let Err(dropped) = seat.mailbox.push(&event)
+                        {
+                            lagging.push((id, dropped));
                         }
                     }
                 }
-                Effect::Ready(id) => {
-                    if self.mailboxes.get(&id).is_some_and(|box_| !box_.push(wire::READY.into())) {
-                        slow.push(id);
-                    }
-                }
-                Effect::Mark(id) => {
-                    if let Some(mailbox) = self.mailboxes.get(&id) {
-                        mailbox.mark();
-                    }
-                }
-                Effect::Read(read) => self.read(read),
-                Effect::Close(id) => {
-                    if let Some(mailbox) = self.mailboxes.remove(&id) {
-                        mailbox.close(Cause::Restart);
-                    }
-                }
+                Effect::Ready(id) => self.with_mailbox(id, Mailbox::ready),
+                Effect::Mark(id) => self.with_mailbox(id, Mailbox::mark),
+                Effect::Read(read) => self.reads.want(read),
+                Effect::Close(id) => self.end(id, Cause::Restart),
+                Effect::TooSlow(id) => self.end(id, Cause::TooSlow),
             }
         }
         self.hub.metrics().frames.inc_by(frames);
-        for id in slow {
-            self.unregister(id);
+        self.lag(lagging);
+    }
+
+    fn with_mailbox(&self, id: ConnId, act: impl FnOnce(&Mailbox)) {
+        if let Some(seat) = self.seats.get(&id) {
+            act(&seat.mailbox);
         }
     }
 
-    /// Reads the log, for as long as it takes.
-    fn read(&self, read: Read) {
-        let source = self.source.clone();
-        let reads = self.reads.clone();
-        let hub = self.hub.clone();
-        self.hub.tasks().spawn(async move {
-            let found = AssertUnwindSafe(find(&source, &read, &reads)).catch_unwind();
-            let found = tokio::select! {
-                found = found => found,
-                () = hub.stopping().cancelled() => return,
-            };
-            let found = found.unwrap_or_else(|panic| {
-                Err(Error::internal(format!("reading the log panicked: {}", text(&*panic))))
-            });
-            hub.tell(Message::Read { read, found });
-        });
-    }
-}
-
-async fn find<S: Source>(
-    source: &S,
-    read: &Read,
-    reads: &Semaphore,
-) -> Result<(Vec<LogEntry>, bool), Error> {
-    if read.attempt > 0 {
-        tokio::time::sleep(FIRST_PAUSE * read.attempt).await;
-    }
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let turn = reads.acquire().await.map_err(Error::internal)?;
-        match source.log(&read.stream, read.after, read.through, CHUNK).await {
-            Ok(entries) => {
-                let more = i64::try_from(entries.len()).is_ok_and(|len| len >= CHUNK);
-                return Ok((entries, more));
-            }
-            Err(error) if error.reason == Reason::Unavailable => {
-                tracing::warn!(stream = ?read.stream, "reading the log again in {pause:?}: {error}");
-            }
-            Err(error) => return Err(error),
+    /// Leads those whose queues had no room through the log, or ends them when that happens too often.
+    fn lag(&mut self, lagging: Vec<(ConnId, Dropped)>) {
+        // What is sent behind the first thing that found no room finds room again: it is let go of, too.
+        let mut all: HashMap<ConnId, Dropped> = HashMap::new();
+        for (id, dropped) in lagging {
+            let of_one = all.entry(id).or_default();
+            of_one.events.extend(dropped.events);
+            of_one.ready |= dropped.ready;
         }
-        drop(turn);
-        tokio::time::sleep(rand::random_range(pause / 2..=pause)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        for (id, mut dropped) in all {
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
+            self.hub.metrics().lagged.inc();
+            if !seat.falls() {
+                self.end(id, Cause::TooSlow);
+                continue;
+            }
+            let rest = seat.mailbox.let_go();
+            dropped.events.extend(rest.events);
+            dropped.ready |= rest.ready;
+            let effects = self.router.lagged(id, &dropped.events, dropped.ready);
+            self.carry_out(effects);
+        }
+    }
+
+    /// Looks at what is counted.
+    fn look(&mut self) {
+        self.looks += 1;
+        if self.looks.is_multiple_of(ROUND) {
+            self.router.end_of_round();
+        }
+        let tally = self.router.tally();
+        let metrics = self.hub.metrics();
+        let whole = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics.streams.set(whole(self.router.streams()));
+        metrics.catching_up.set(whole(self.router.catching_up()));
+        for (source, count) in [("memory", tally.from_memory), ("log", tally.from_log)] {
+            metrics.replayed.get_or_create(&SourceLabels { source }).inc_by(count);
+        }
+        let found = [("event", tally.entries_found), ("membership", tally.memberships_found)];
+        for (what, count) in found {
+            metrics.repaired.get_or_create(&FoundLabels { what }).inc_by(count);
+        }
     }
 }

@@ -100,6 +100,8 @@ async fn prepare(
     }
     let now = facts.now;
     let committed = Committed {
+        // The lane knows whom it is connected to.
+        epoch: Arc::default(),
         revocations: std::mem::take(&mut facts.changes.revoked)
             .into_iter()
             .map(|(user, ended)| Revocation { user, at: now, ended, changed_at: now })

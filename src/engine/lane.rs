@@ -12,6 +12,7 @@ use sqlx::PgConnection;
 use crate::metrics::{CauseLabels, Metrics};
 use crate::model::{Command, Error, Reason};
 use crate::store::Store;
+use crate::store::epoch::epoch;
 
 use super::batch;
 use super::failure::Failure;
@@ -29,7 +30,13 @@ pub(super) struct Lane {
     metrics: Arc<Metrics>,
     outbox: Outbox,
     queue: Arc<Queue>,
-    connection: Option<PgConnection>,
+    connection: Option<Linked>,
+}
+
+/// A connection, and which history it writes on.
+struct Linked {
+    connection: PgConnection,
+    epoch: Arc<str>,
 }
 
 impl Lane {
@@ -57,8 +64,18 @@ impl Lane {
             }
             self.queue.give_back(kept, Vec::new());
         }
-        if let Some(connection) = self.connection.take() {
-            connection.close().await.ok();
+        if let Some(linked) = self.connection.take() {
+            linked.connection.close().await.ok();
+        }
+    }
+
+    /// Connects. A server that took over from another one is known by its epoch before anything is written.
+    async fn connect(&self) -> Result<Linked, sqlx::Error> {
+        let patience = self.settings.patience;
+        let mut connection = self.store.lane_connection(patience).await?;
+        match tokio::time::timeout(patience.silence, epoch(&mut connection)).await {
+            Ok(epoch) => Ok(Linked { connection, epoch: epoch? }),
+            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
         }
     }
 
@@ -140,22 +157,23 @@ impl Lane {
     /// Connects if need be and tries to commit the commands.
     async fn attempt(&mut self, commands: &[Pending]) -> Result<Outcome, Failure> {
         let started = Instant::now();
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                self.store.lane_connection(self.settings.patience).await.map_err(Failure::Lost)?
-            }
+        let mut linked = match self.connection.take() {
+            Some(linked) => linked,
+            None => self.connect().await.map_err(Failure::Lost)?,
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
         let silence = self.settings.patience.silence;
-        let result = batch::attempt(&mut connection, &list, &self.settings.rulebook, silence).await;
-        match &result {
-            Ok(_) => {
+        let attempt =
+            batch::attempt(&mut linked.connection, &list, &self.settings.rulebook, silence);
+        let mut result = attempt.await;
+        match &mut result {
+            Ok(outcome) => {
+                outcome.committed.epoch = linked.epoch.clone();
                 self.metrics.batches.inc();
                 #[expect(clippy::cast_precision_loss, reason = "a batch has at most 64 commands")]
                 self.metrics.batch_size.observe(commands.len() as f64);
                 self.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
-                self.connection = Some(connection);
+                self.connection = Some(linked);
             }
             Err(failure) => {
                 let labels = CauseLabels { cause: failure.cause() };
@@ -166,7 +184,7 @@ impl Lane {
                     "a batch did not commit: {failure:?}"
                 );
                 if matches!(failure, Failure::Refused(_) | Failure::Raced(_)) {
-                    self.connection = Some(connection);
+                    self.connection = Some(linked);
                 }
             }
         }
@@ -211,16 +229,17 @@ impl Lane {
     }
 
     /// Finds out what became of a batch whose COMMIT got no answer.
-    async fn look_up(&mut self, outcome: Outcome) -> LookedUp {
+    async fn look_up(&mut self, mut outcome: Outcome) -> LookedUp {
         let until = Instant::now() + self.settings.deadline;
         while Instant::now() < until {
             let patience = self.settings.patience;
-            if let Ok(mut connection) = self.store.lane_connection(patience).await
-                && let asked = batch::was_committed(&mut connection, outcome.batch)
+            if let Ok(mut linked) = self.connect().await
+                && let asked = batch::was_committed(&mut linked.connection, outcome.batch)
                 && let Ok(Ok(committed)) = tokio::time::timeout(patience.silence, asked).await
             {
                 tracing::warn!(lane = self.number, committed, "looked up the outcome of a batch");
-                self.connection = Some(connection);
+                outcome.committed.epoch = linked.epoch.clone();
+                self.connection = Some(linked);
                 return if committed {
                     LookedUp::Committed(outcome)
                 } else {

@@ -1,5 +1,7 @@
 //! What became of a batch.
 
+use std::sync::Arc;
+
 use crate::model::{Error, LogEntry, Reply, Revocation};
 
 /// What became of one command of a batch.
@@ -27,6 +29,8 @@ pub(super) struct Outcome {
 /// What a committed batch did that others have to be told of.
 #[derive(Debug, Default)]
 pub struct Committed {
+    /// The epoch of the database that it was committed to.
+    pub epoch: Arc<str>,
     /// The new entries of logs, in order.
     pub entries: Vec<LogEntry>,
     /// The credentials that were revoked.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Error, EventKind, GroupId, LogEntry, Moment, Role, StreamKey, UserId};
 
+use super::epoch::{printed, unreadable};
 use super::{Store, unavailable, unknown_code};
 
 struct EventRow {
@@ -20,6 +21,10 @@ pub struct Snapshot {
     pub epoch: String,
     /// The number of the newest event of the user's own stream.
     pub user_seq: i64,
+    /// How often his memberships have changed.
+    pub rev: i64,
+    /// The database's clock.
+    pub now: Moment,
     /// The oldest that the stream still holds.
     pub user_oldest: Option<i64>,
     /// His memberships, in byte order of the groups.
@@ -146,8 +151,9 @@ impl Store {
                    union all
                    select group_id, role, joined_seq, left_seq from members
                     where user_id = $1 and group_id = any($2::text[]) and left_seq is not null)
-               select i.epoch, s.system_identifier as "system!", c.timeline_id as "timeline!",
+               select i.epoch, s.system_identifier as "system!", w.file as "wal!",
                       coalesce(u.user_seq, 0) as "user_seq!",
+                      coalesce(u.membership_rev, 0) as "rev!", clock_timestamp() as "now!",
                       (select min(e.seq) from user_events e
                         where $3::boolean and e.user_id = $1) as user_oldest,
                       g.group_id as "group_id?", m.role as "role?", m.joined_seq as "joined_seq?",
@@ -158,7 +164,7 @@ impl Store {
                         where $3::boolean and e.group_id = g.group_id) as oldest
                  from instance i
                 cross join pg_control_system() s
-                cross join pg_control_checkpoint() c
+                cross join (select pg_walfile_name(pg_current_wal_lsn()) as file) w
                  left join users u on u.user_id = $1
                  left join mine m on true
                  left join groups g on g.group_id = m.group_id
@@ -169,11 +175,14 @@ impl Store {
         )
         .fetch_all(self.reads())
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| unreadable(&error))?;
         let mut snapshot = Snapshot::default();
         for row in rows {
-            snapshot.epoch = epoch(row.epoch, row.system, row.timeline);
+            snapshot.epoch =
+                printed(row.epoch, row.system, &row.wal).map_err(|error| unavailable(&error))?;
             snapshot.user_seq = row.user_seq;
+            snapshot.rev = row.rev;
+            snapshot.now = row.now;
             snapshot.user_oldest = row.user_oldest;
             if let (Some(group), Some(code), Some(joined_seq), Some(head)) =
                 (row.group_id, row.role, row.joined_seq, row.head)
@@ -191,8 +200,4 @@ impl Store {
         }
         Ok(snapshot)
     }
-}
-
-fn epoch(stored: uuid::Uuid, system: i64, timeline: i32) -> String {
-    format!("{}-{system:x}-{timeline}", stored.simple())
 }

@@ -9,14 +9,17 @@ pub mod applications;
 pub mod attributes;
 pub mod bans;
 pub mod engine;
+pub mod epoch;
 pub mod events;
 pub mod facts;
 mod fields;
 pub mod groups;
 pub mod lists;
 pub mod locks;
+pub mod logs;
 pub mod members;
 pub mod notify;
+pub mod repair;
 pub mod types;
 pub mod upkeep;
 pub mod users;
@@ -91,20 +94,22 @@ pub struct Store {
     /// Shared: every request clones the store.
     options: Arc<PgConnectOptions>,
     reads: PgPool,
+    /// One connection, for the questions of the repair of deliveries.
+    repairs: PgPool,
 }
 
 impl Store {
-    /// Connects and makes sure that the server is new enough.
+    /// Connects and makes sure that the server is new enough and takes writes.
     ///
     /// # Errors
-    /// When the address is malformed, the server cannot be reached, or is older than PostgreSQL 14.
+    /// When the address is malformed, the server cannot be reached, is older than PostgreSQL 14 or in recovery.
     pub async fn connect(place: &Place, readers: u32) -> anyhow::Result<Self> {
         let options = options(place)?;
         let first = async {
             let mut probe = PgConnection::connect_with(&options).await.map_err(|error| {
                 anyhow::anyhow!("PostgreSQL at {} cannot be reached: {error}", describe(&options))
             })?;
-            check_version(&mut probe, &options).await?;
+            check_server(&mut probe, &options).await?;
             probe.close().await.ok();
             anyhow::Ok(())
         };
@@ -113,27 +118,20 @@ impl Store {
             let place = describe(&options);
             Err(anyhow::anyhow!("PostgreSQL at {place} did not answer within {seconds} s"))
         })?;
-        let reads = PgPoolOptions::new()
-            .max_connections(readers)
-            .acquire_timeout(Duration::from_secs(3))
-            // A ping before each use would double the round trips. One that was idle is asked whether it
-            // still lives, so that reads go on by themselves after a restart of the database.
-            .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > Duration::from_millis(100) {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(
-                options
-                    .clone()
-                    .application_name("muster read")
-                    .options([("statement_timeout", "10s")]),
-            );
-        Ok(Self { options: Arc::new(options), reads })
+        let reads = pool(
+            readers,
+            options.clone().application_name("muster read").options([("statement_timeout", "10s")]),
+        );
+        // As for the lanes: every statement of these is a walk along an index.
+        let repairs = pool(
+            1,
+            options.clone().application_name("muster repair").options([
+                ("statement_timeout", "10s"),
+                ("jit", "off"),
+                ("enable_seqscan", "off"),
+            ]),
+        );
+        Ok(Self { options: Arc::new(options), reads, repairs })
     }
 
     /// The pool for reads.
@@ -205,8 +203,28 @@ impl Store {
 
     /// Closes the pool, waiting for its connections.
     pub async fn close(&self) {
+        self.repairs.close().await;
         self.reads.close().await;
     }
+}
+
+/// A pool whose connections are made when they are needed.
+fn pool(most: u32, options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(3))
+        // A ping before each use would double the round trips. One that was idle is asked whether it
+        // still lives, so that reads go on by themselves after a restart of the database.
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > Duration::from_millis(100) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
 }
 
 fn options(place: &Place) -> anyhow::Result<PgConnectOptions> {
@@ -233,13 +251,13 @@ fn describe(options: &PgConnectOptions) -> String {
     }
 }
 
-async fn check_version(
+async fn check_server(
     connection: &mut PgConnection,
     options: &PgConnectOptions,
 ) -> anyhow::Result<()> {
     let found = sqlx::query!(
         r#"select current_setting('server_version_num')::integer as "number!",
-                  current_setting('server_version') as "name!""#
+                  current_setting('server_version') as "name!", pg_is_in_recovery() as "standby!""#
     )
     .fetch_one(connection)
     .await?;
@@ -248,6 +266,12 @@ async fn check_version(
             "the server at {} is PostgreSQL {}; Muster needs PostgreSQL 14 or newer",
             describe(options),
             found.name
+        );
+    }
+    if found.standby {
+        anyhow::bail!(
+            "the server at {} is in recovery, perhaps a standby; Muster needs the primary",
+            describe(options)
         );
     }
     Ok(())

@@ -19,14 +19,24 @@ fn the_settings_in_the_readme_are_those_of_the_code() {
     }
 }
 
+/// Compares a document with its file, or renews the file.
+#[track_caller]
+fn is_committed(name: &str, document: &str) {
+    let path = format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, document).expect("the file is written");
+    } else {
+        let shown = std::fs::read_to_string(path).expect("the file");
+        assert!(shown == document, "docs/{name} is stale: UPDATE_DOCS=1 cargo test docs::");
+    }
+}
+
 #[test]
 fn the_openapi_document_is_that_of_the_code() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
-    let document = muster::http::v1::openapi::document();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, document).expect("docs/openapi.json is written");
-    } else {
-        let shown = std::fs::read_to_string(path).expect("docs/openapi.json");
-        assert_eq!(shown, document, "docs/openapi.json is stale: UPDATE_DOCS=1 cargo test docs::");
-    }
+    is_committed("openapi.json", muster::http::v1::openapi::document());
+}
+
+#[test]
+fn the_asyncapi_document_is_that_of_the_code() {
+    is_committed("asyncapi.json", muster::http::v1::asyncapi::document());
 }

@@ -21,6 +21,7 @@ use sqlx::Executor;
 use support::*;
 
 mod download;
+mod standby;
 mod support;
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod accounts;
 mod applications;
 mod architecture;
 mod around;
+mod asyncapi;
 mod attributes;
 mod bad_input;
 mod crash;

@@ -3,6 +3,7 @@
 
 mod away;
 mod cors;
+mod epoch;
 mod life;
 mod logs;
 mod metrics;

@@ -84,9 +84,15 @@ fn a_wrong_variable_is_named_with_its_value_and_origin_by_every_command() {
     let wrong = [("MUSTER_INVITE_BATCH", "501")];
     let line = "muster: MUSTER_INVITE_BATCH=\"501\" (environment): \
                 must be a whole number from 1 to 500\n";
-    for arguments in
-        [&[][..], &["serve"], &["demo", "--once"], &["migrate"], &["config"], &["token", "a"]]
-    {
+    for arguments in [
+        &[][..],
+        &["serve"],
+        &["demo", "--once"],
+        &["migrate"],
+        &["epoch"],
+        &["config"],
+        &["token", "a"],
+    ] {
         assert_eq!(refused(arguments, &wrong), line, "{arguments:?}");
     }
 }

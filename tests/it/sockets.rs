@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::common::socket::Stream;
-use crate::common::{ADMIN, Server, Socket, metric};
+use crate::common::{ADMIN, Server, Socket, frames, metric};
 
 /// An event's name and number.
 fn told(event: &Value) -> (&str, i64) {
@@ -61,9 +61,7 @@ pub(crate) async fn frame_of(stream: &mut Stream) -> Value {
     let next = async {
         loop {
             match stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    return serde_json::from_str(&text).expect("a JSON frame");
-                }
+                Some(Ok(Message::Text(text))) => return frames::received(&text),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("instead of a frame: {other:?}"),
             }
@@ -78,9 +76,7 @@ pub(crate) async fn end_of(mut stream: Stream) -> (u16, Value) {
     let reading = async {
         loop {
             match stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    bye = serde_json::from_str(&text).expect("a JSON frame");
-                }
+                Some(Ok(Message::Text(text))) => bye = frames::received(&text),
                 Some(Ok(Message::Close(Some(close)))) => return u16::from(close.code),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => panic!("instead of the end: {other:?} after {bye}"),

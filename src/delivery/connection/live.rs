@@ -11,6 +11,7 @@ use crate::delivery::cause::Cause;
 use crate::delivery::hub::Line;
 use crate::delivery::mailbox::Item;
 use crate::delivery::wire::{self, PONG, Said};
+use crate::metrics::WayLabels;
 use crate::model::{Moment, Reason};
 
 /// Most frames with one flush.
@@ -88,10 +89,8 @@ impl<G: Gate> Live<'_, G> {
             return Ok(false);
         }
         let marks = items.iter().filter(|item| matches!(item, Item::Mark)).count();
-        let frames = items.into_iter().filter_map(|item| match item {
-            Item::Frame(frame) => Some(Outgoing::Text(frame)),
-            Item::Mark => None,
-        });
+        let first = items.iter().find_map(Item::timed);
+        let frames = items.iter().filter_map(Item::frame).map(Outgoing::Text);
         let mut sending = pin!(socket.send(frames));
         loop {
             tokio::select! {
@@ -104,6 +103,11 @@ impl<G: Gate> Live<'_, G> {
                     self.recheck()?;
                 }
             }
+        }
+        if let Some((way, since)) = first {
+            let seconds =
+                self.connection.hub.metrics().delivery_seconds.get_or_create(&WayLabels { way });
+            seconds.observe(since.elapsed().as_secs_f64());
         }
         for _ in 0..marks {
             self.line.drained();
@@ -146,6 +150,9 @@ impl<G: Gate> Live<'_, G> {
                 self.recheck()
             }
             Ok(Ok(_)) => Err(Cause::Credential("the fresh credential is another user's".into())),
+            Ok(Err(error)) if error.reason == Reason::RateLimited => {
+                Err(Cause::TooMany(error.text))
+            }
             Ok(Err(error)) if error.reason != Reason::Unavailable => {
                 Err(Cause::Credential(error.text))
             }

@@ -7,10 +7,11 @@ use tokio::time::timeout;
 use super::socket::Socket;
 use super::{Connection, Gate, HELLO_BYTES, Incoming, Outgoing, Pass, Transport};
 use crate::delivery::cause::Cause;
-use crate::delivery::hub::Line;
+use crate::delivery::hub::{Hub, Line};
 use crate::delivery::resume::{self, Plan, Position};
 use crate::delivery::source::Source;
 use crate::delivery::wire::{self, Hello, Said};
+use crate::metrics::CauseLabels;
 use crate::model::{Error, Reason, StreamKey, UserId};
 
 /// How often where to start is read again because the user became a member elsewhere meanwhile.
@@ -24,22 +25,28 @@ pub(super) async fn open<G: Gate, S: Source, T: Transport>(
     pass: Option<Pass>,
 ) -> Result<(Line, Pass), Cause> {
     let timing = connection.timing;
+    let stranger = connection.hub.stranger()?;
     let hello = match timeout(timing.hello, hear_hello(socket)).await {
         Ok(hello) => hello?,
         Err(_) => return Err(Cause::Protocol(format!("no hello within {:?}", timing.hello))),
     };
     let proving = prove(&connection.gate, hello.token.as_deref(), pass);
     let pass = timeout(timing.opening, proving).await.map_err(|_| Cause::Unavailable)??;
+    drop(stranger);
     let line = connection.hub.register(pass.user.clone(), connection.sockets_per_user).await?;
     // Whatever is revoked from here on, the hub tells.
     connection.gate.holds(&pass).map_err(refused)?;
     let position = hello.cursor.map(Position::from);
-    let planning = plan(&line, &source, &pass.user, position.as_ref());
+    let planning = plan(&connection.hub, &line, &source, &pass.user, position.as_ref());
     let plan = timeout(timing.opening, planning).await.map_err(|_| Cause::Unavailable)??;
     let heartbeat_ms = u64::try_from(timing.heartbeat.as_millis()).unwrap_or(u64::MAX);
     let frames = wire::opening(&pass.user, &plan, heartbeat_ms);
     socket.send(frames.into_iter().map(Outgoing::Text)).await?;
-    line.open(plan.starts);
+    for reset in &plan.resets {
+        let labels = CauseLabels { cause: reset.why.word() };
+        connection.hub.metrics().resets.get_or_create(&labels).inc();
+    }
+    line.open(plan.opening());
     Ok((line, pass))
 }
 
@@ -79,6 +86,7 @@ async fn prove<G: Gate>(gate: &G, token: Option<&str>, pass: Option<Pass>) -> Re
 fn refused(error: Error) -> Cause {
     match error.reason {
         Reason::Unavailable | Reason::Internal => unavailable(&error),
+        Reason::RateLimited => Cause::TooMany(error.text),
         _ => Cause::Credential(error.text),
     }
 }
@@ -92,6 +100,7 @@ fn unavailable(error: &Error) -> Cause {
 /// Works out where the connection starts, so that nothing is missed between what the database said and the
 /// first event: see [`router`](crate::delivery::router).
 async fn plan<S: Source>(
+    hub: &Hub,
     line: &Line,
     source: &S,
     user: &UserId,
@@ -99,8 +108,10 @@ async fn plan<S: Source>(
 ) -> Result<Plan, Cause> {
     let mut covered: HashSet<StreamKey> = HashSet::new();
     for _ in 0..ROUNDS {
+        let turn = hub.turn().await?;
         let snapshot =
             source.snapshot(user, position).await.map_err(|error| unavailable(&error))?;
+        drop(turn);
         let plan = resume::plan(user, position, snapshot);
         let streams = plan.starts.iter().map(|start| start.stream.clone());
         let missing: Vec<StreamKey> = streams.filter(|key| covered.insert(key.clone())).collect();

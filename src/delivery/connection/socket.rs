@@ -2,11 +2,12 @@
 //! when it was heard last, and how it is told that this is the end.
 
 use futures_util::{SinkExt, StreamExt};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::{Incoming, Lost, Outgoing, Timing, Transport};
 use crate::delivery::cause::Cause;
+use crate::delivery::hub::Hub;
 
 /// Frames of a client in a second.
 const RATE: f64 = 20.0;
@@ -17,14 +18,14 @@ const BURST: f64 = 40.0;
 pub(super) struct Socket<T> {
     transport: T,
     timing: Timing,
-    stopping: CancellationToken,
+    hub: Hub,
     heard: Instant,
     tokens: f64,
 }
 
 impl<T: Transport> Socket<T> {
-    pub(super) fn new(transport: T, timing: Timing, stopping: CancellationToken) -> Self {
-        Self { transport, timing, stopping, heard: Instant::now(), tokens: BURST }
+    pub(super) fn new(transport: T, timing: Timing, hub: Hub) -> Self {
+        Self { transport, timing, hub, heard: Instant::now(), tokens: BURST }
     }
 
     /// When the client was heard last.
@@ -48,6 +49,11 @@ impl<T: Transport> Socket<T> {
         }
     }
 
+    /// How many sockets end together with this one if the server stops.
+    fn crowd(&self) -> i64 {
+        self.hub.metrics().sockets.get()
+    }
+
     /// Counts a frame of the client.
     fn count(&mut self) -> Result<(), Cause> {
         let now = Instant::now();
@@ -60,25 +66,29 @@ impl<T: Transport> Socket<T> {
         Ok(())
     }
 
-    /// Writes frames with one flush.
+    /// Writes frames with one flush. Each frame has its time: who reads slowly is waited for as long as he
+    /// reads.
     pub(super) async fn send(
         &mut self,
         frames: impl IntoIterator<Item = Outgoing>,
     ) -> Result<(), Cause> {
-        let Self { transport, timing, stopping, .. } = self;
+        let Self { transport, timing, hub, .. } = self;
+        let in_time = |written: Result<Result<(), Lost>, Elapsed>| match written {
+            Ok(written) => written.map_err(|_| Cause::Broken),
+            Err(_) => Err(Cause::TooSlow),
+        };
         let write = async {
             for frame in frames {
-                transport.feed(frame).await?;
+                in_time(timeout(timing.write, transport.feed(frame)).await)?;
             }
-            transport.flush().await
+            in_time(timeout(timing.write, transport.flush()).await)
         };
         let stopped = async {
-            stopping.cancelled().await;
+            hub.stopping().cancelled().await;
             sleep(timing.farewell).await;
         };
         tokio::select! {
-            written = write => written.map_err(|_| Cause::Broken),
-            () = sleep(timing.write) => Err(Cause::TooSlow),
+            written = write => written,
             () = stopped => Err(Cause::Stopping),
         }
     }
@@ -87,7 +97,7 @@ impl<T: Transport> Socket<T> {
     /// dropped at once can lose what was written last.
     pub(super) async fn farewell(&mut self, cause: &Cause) {
         let limit = self.timing.farewell;
-        if let (Some(code), Some(bye)) = (cause.code(), cause.bye()) {
+        if let (Some(code), Some(bye)) = (cause.code(), cause.bye(self.crowd())) {
             let close = Outgoing::Close { code, reason: cause.reason() };
             let last = async {
                 self.transport.feed(Outgoing::Text(bye)).await?;

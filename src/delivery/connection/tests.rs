@@ -6,7 +6,8 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::{FRAME_BYTES, Gate as _, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
-use crate::delivery::testkit::{Node, eventually, user};
+use crate::delivery::testkit::{Node, Peer, eventually, user};
+use crate::metrics::SourceLabels;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -265,18 +266,73 @@ async fn a_client_that_does_not_read_is_cut_off_and_nobody_else() {
     assert!(metrics.contains("muster_sockets_closed_total{cause=\"too_slow\"} 1"), "{metrics}");
 }
 
-#[tokio::test]
-async fn a_client_that_reads_again_is_told_that_it_was_too_slow() {
-    let node = Node::start();
+/// A client that is live in g1 and takes four frames without reading.
+async fn slow_client(node: &Node) -> Peer {
     node.commit(node.database.invite("g1", &["alice"]));
     let mut slow = node.dial(4, None);
     slow.say(json!({"type": "hello", "token": "alice"}));
     assert_eq!(slow.hear().await["type"], "welcome");
     assert_eq!(slow.hear().await["type"], "ready");
-    for number in 0..1_200 {
+    slow
+}
+
+#[tokio::test]
+async fn a_client_that_reads_again_in_time_gets_everything_in_order() {
+    let node = Node::start();
+    let mut slow = slow_client(&node).await;
+    for number in 0..2_500 {
         node.commit(node.database.invite("g1", &[&format!("u{number}")]));
     }
-    sleep(Duration::from_millis(100)).await;
+    eventually(|| node.metrics.lagged.get() > 0).await;
+    for seq in 2..=2_501 {
+        assert_eq!(slow.event().await, ("onMemberInvited".to_owned(), seq));
+    }
+    node.commit(node.database.invite("g1", &["x"]));
+    assert_eq!(slow.event().await.1, 2_502);
+    slow.hears_nothing().await;
+    let sources = [SourceLabels { source: "memory" }, SourceLabels { source: "log" }];
+    let replayed =
+        || -> u64 { sources.iter().map(|of| node.metrics.replayed.get_or_create(of).get()).sum() };
+    eventually(|| replayed() >= 1_000).await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_groups_while_it_does_not_read_hears_of_each() {
+    let node = Node::start();
+    let mut slow = slow_client(&node).await;
+    node.commit(node.database.invite("g2", &["alice"]));
+    node.commit(node.database.kick("g2", &["alice"]));
+    for number in 0..1_100 {
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+    }
+    node.commit(node.database.quit("g1", "alice"));
+    node.commit(node.database.invite("g1", &["x"]));
+    eventually(|| node.metrics.lagged.get() > 0).await;
+    let mut of_two = Vec::new();
+    let mut next = 2;
+    while next <= 1_102 || of_two.len() < 2 {
+        let frame = slow.hear().await;
+        let seq = frame["seq"].as_i64().expect("a number");
+        if frame["groupID"] == "g1" {
+            assert_eq!(seq, next, "{frame}");
+            next += 1;
+        } else {
+            of_two.push(seq);
+        }
+    }
+    assert_eq!(of_two, [1, 2]);
+    slow.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_client_that_lags_again_and_again_is_told_that_it_is_too_slow() {
+    let node = Node::start();
+    let slow = slow_client(&node).await;
+    for number in 0..5_500 {
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+        node.commit(node.database.invite(&format!("g{}", 2 + number % 7), &["alice"]));
+        node.commit(node.database.kick(&format!("g{}", 2 + number % 7), &["alice"]));
+    }
     assert_eq!(slow.bye().await.0, 4008);
 }
 
@@ -320,10 +376,12 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
     let node = Node::start();
     node.database.invite("g1", &["alice"]);
     let alice = node.client("alice").await;
-    assert_eq!(node.metrics.streams.get(), 2);
+    assert_eq!(node.hub.followed().await.len(), 2);
     alice.fail(Lost::Broken);
     timeout(SOON, alice.served).await.expect("it ends").expect("in peace");
-    eventually(|| node.metrics.streams.get() == 0 && node.metrics.sockets.get() == 0).await;
+    eventually(|| node.metrics.sockets.get() == 0).await;
+    assert!(node.hub.users().await.is_empty());
+    assert!(node.hub.followed().await.is_empty(), "what rests is in nobody's way");
 }
 
 #[tokio::test]

@@ -1,13 +1,16 @@
-//! The router in bad weather: entries are lost, repeated and reordered, the log answers late, and
-//! connections open, resume and end at any moment in between. Whatever happens, each connection gets
-//! exactly the entries of its user's memberships from its start on, in order, and becomes ready.
+//! The router in bad weather: entries are lost for good, repeated and reordered, the log answers late, clients
+//! do not keep up, and connections open, resume and end at any moment in between. Whatever happens, each
+//! connection gets exactly the entries of its user's memberships from its start on, in order, and becomes
+//! ready: what was lost is found by the repairer's two questions alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Bounds, ConnId, Effect, Origin, Read, Router, Start};
+use super::super::event::Event;
+use super::{Bounds, ConnId, Effect, Origin, Read, Router, Standing, Start};
 use crate::model::{Ends, EventKind, GroupId, LogEntry, Moment, StreamKey, UserId};
 
 const GROUPS: u8 = 3;
@@ -35,10 +38,20 @@ enum Op {
     Repeat {
         which: usize,
     },
-    /// It does not, until the log is compared at the end.
+    /// It never does.
     Lose {
         which: usize,
     },
+    /// The repairer asks how far the logs reach.
+    Heads,
+    /// The repairer asks which memberships changed.
+    Compare,
+    /// A client's queue has no room any more.
+    Lag {
+        which: usize,
+    },
+    /// Time passes for streams that nobody is in.
+    Rest,
     /// An old one comes again.
     Echo {
         group: u8,
@@ -71,6 +84,10 @@ fn op() -> impl Strategy<Value = Op> {
         8 => which().prop_map(|which| Op::Deliver { which }),
         2 => which().prop_map(|which| Op::Repeat { which }),
         1 => which().prop_map(|which| Op::Lose { which }),
+        1 => Just(Op::Heads),
+        1 => Just(Op::Compare),
+        1 => which().prop_map(|which| Op::Lag { which }),
+        1 => Just(Op::Rest),
         1 => (0..GROUPS, which()).prop_map(|(group, which)| Op::Echo { group, which }),
         2 => (0..USERS, 0..6_u8).prop_map(|(user, resume)| Op::Connect { user, resume }),
         8 => which().prop_map(|which| Op::Step { which }),
@@ -91,10 +108,28 @@ fn group(number: u8) -> StreamKey {
 #[derive(Debug)]
 enum Stage {
     Registered,
-    Knows(Vec<Start>, BTreeMap<StreamKey, i64>),
-    Covered(Vec<Start>, BTreeMap<StreamKey, i64>),
+    Knows(Seen),
+    Covered(Seen),
     Open,
     Gone,
+}
+
+/// What the database said to a connection that opens.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    starts: Vec<Start>,
+    heads: BTreeMap<StreamKey, i64>,
+    left: Vec<(StreamKey, i64)>,
+    rev: i64,
+    at: Moment,
+}
+
+/// Something in a client's queue.
+#[derive(Clone, Debug)]
+enum Item {
+    Event(Arc<Event>),
+    Ready,
+    Mark,
 }
 
 #[derive(Debug)]
@@ -106,24 +141,28 @@ struct Client {
     starts: Vec<Start>,
     heads: BTreeMap<StreamKey, i64>,
     got: BTreeMap<StreamKey, Vec<i64>>,
-    marked: bool,
+    queue: VecDeque<Item>,
     ready: bool,
 }
 
 /// The database, the bus, and the clients.
 struct World {
     router: Router,
-    logs: HashMap<StreamKey, Vec<Arc<LogEntry>>>,
+    logs: HashMap<StreamKey, Vec<Arc<Event>>>,
+    /// The database's clock: each change takes a second.
+    clock: Moment,
     calm: bool,
-    flying: Vec<Arc<LogEntry>>,
-    lost: Vec<Arc<LogEntry>>,
+    flying: Vec<Arc<Event>>,
     reads: Vec<Read>,
     clients: Vec<Client>,
-    texts: HashMap<Vec<u8>, (StreamKey, i64)>,
+    /// The groups of each change of a user's memberships, in order.
+    changes: HashMap<UserId, Vec<StreamKey>>,
+    /// What the bus was told to bring.
+    followed: HashSet<StreamKey>,
 }
 
 /// The memberships of a user in a log: first and last entry; no last entry while he is a member.
-fn memberships(log: &[Arc<LogEntry>], user: &UserId) -> Vec<(i64, Option<i64>)> {
+fn memberships(log: &[Arc<Event>], user: &UserId) -> Vec<(i64, Option<i64>)> {
     let mut found: Vec<(i64, Option<i64>)> = Vec::new();
     for entry in log {
         let inside = found.last().is_some_and(|(_, end)| end.is_none());
@@ -143,16 +182,17 @@ impl World {
         Self {
             router: Router::with(bounds),
             logs: HashMap::new(),
+            clock: Moment::UNIX_EPOCH,
             calm,
             flying: Vec::new(),
-            lost: Vec::new(),
             reads: Vec::new(),
             clients: Vec::new(),
-            texts: HashMap::new(),
+            changes: HashMap::new(),
+            followed: HashSet::new(),
         }
     }
 
-    fn log(&self, key: &StreamKey) -> &[Arc<LogEntry>] {
+    fn log(&self, key: &StreamKey) -> &[Arc<Event>] {
         self.logs.get(key).map_or(&[], Vec::as_slice)
     }
 
@@ -162,17 +202,23 @@ impl World {
 
     fn append(&mut self, stream: StreamKey, starts: Vec<UserId>, ends: Ends) {
         let seq = self.head(&stream) + 1;
-        let frame: Arc<str> = format!("{stream:?} {seq}").into();
-        self.texts.insert(frame.as_bytes().to_vec(), (stream.clone(), seq));
-        let entry = Arc::new(LogEntry {
+        let member = |who: &UserId| {
+            memberships(self.log(&stream), who).last().is_some_and(|(_, end)| end.is_none())
+        };
+        let ended = (0..USERS).map(user).filter(|who| ends.includes(who) && member(who));
+        for who in starts.iter().cloned().chain(ended).collect::<Vec<_>>() {
+            self.changes.entry(who).or_default().push(stream.clone());
+        }
+        self.clock += TimeDelta::seconds(1);
+        let entry = Arc::new(Event::from(LogEntry {
+            frame: format!("{stream:?} {seq}").into(),
             stream: stream.clone(),
             seq,
-            at: Moment::UNIX_EPOCH,
+            at: self.clock,
             kind: EventKind::onMemberInvited,
             starts,
             ends,
-            frame,
-        });
+        }));
         self.logs.entry(stream).or_default().push(entry.clone());
         self.flying.push(entry);
     }
@@ -198,30 +244,69 @@ impl World {
     }
 
     /// What the database says to a connection that opens.
-    fn snapshot(&self, client: &Client) -> (Vec<Start>, BTreeMap<StreamKey, i64>) {
-        let mut starts = Vec::new();
-        let mut heads = BTreeMap::new();
+    fn snapshot(&self, client: &Client) -> Seen {
+        let mut seen = Seen {
+            rev: self.rev(&client.user),
+            at: self.clock + TimeDelta::milliseconds(1),
+            ..Seen::default()
+        };
         for number in 0..GROUPS {
             let stream = group(number);
             let head = self.head(&stream);
-            heads.insert(stream.clone(), head);
+            seen.heads.insert(stream.clone(), head);
             match memberships(self.log(&stream), &client.user).last() {
                 Some((joined, None)) => {
                     let from = (head - client.resume).max(joined - 1);
-                    starts.push(Start { stream, from, until: head, head });
+                    seen.starts.push(Start { stream, from, until: head, head });
                 }
                 Some((joined, Some(left))) if client.resume > 2 => {
                     let from = (left - client.resume).max(joined - 1);
-                    starts.push(Start { stream, from, until: *left, head });
+                    seen.starts.push(Start { stream, from, until: *left, head });
                 }
+                Some((_, Some(left))) if client.resume > 0 => seen.left.push((stream, *left)),
                 _ => {}
             }
         }
         let stream = StreamKey::User(client.user.clone());
         let head = self.head(&stream);
-        heads.insert(stream.clone(), head);
-        starts.push(Start { stream, from: (head - client.resume).max(0), until: head, head });
-        (starts, heads)
+        seen.heads.insert(stream.clone(), head);
+        let from = (head - client.resume).max(0);
+        seen.starts.push(Start { stream, from, until: head, head });
+        seen
+    }
+
+    /// How often a user's memberships have changed.
+    fn rev(&self, user: &UserId) -> i64 {
+        self.changes.get(user).map_or(0, |all| i64::try_from(all.len()).expect("short"))
+    }
+
+    /// The repairer's first question: how far the logs reach.
+    fn heads(&mut self) {
+        let keys = self.logs.keys().cloned();
+        let heads: Vec<_> = keys.map(|key| (key.clone(), self.head(&key))).collect();
+        let effects = self.router.heads(&heads);
+        self.carry_out(effects);
+    }
+
+    /// The repairer's second question: which memberships of the connected users changed.
+    fn compare(&mut self) {
+        for (user, known) in self.router.users() {
+            let changes = self.changes.get(&user).cloned().unwrap_or_default();
+            let known = usize::try_from(known).expect("small");
+            let changed: BTreeSet<StreamKey> = changes.into_iter().skip(known).collect();
+            if changed.is_empty() {
+                continue;
+            }
+            let standing = |stream: StreamKey| {
+                let all = memberships(self.log(&stream), &user);
+                let (joined, left) = *all.last().expect("a membership changed");
+                let head = self.head(&stream);
+                Standing { stream, joined, left, again: all.len() > 1, head }
+            };
+            let standings: Vec<Standing> = changed.into_iter().map(standing).collect();
+            let effects = self.router.standings(&user, self.rev(&user), &standings);
+            self.carry_out(effects);
+        }
     }
 
     fn connect(&mut self, user: UserId, resume: u8) {
@@ -235,7 +320,7 @@ impl World {
             starts: Vec::new(),
             heads: BTreeMap::new(),
             got: BTreeMap::new(),
-            marked: false,
+            queue: VecDeque::new(),
             ready: false,
         });
     }
@@ -245,12 +330,13 @@ impl World {
         let id = ConnId(which as u64);
         let next = match std::mem::replace(&mut self.clients[which].stage, Stage::Gone) {
             Stage::Registered => {
-                let (starts, heads) = self.snapshot(&self.clients[which]);
-                Stage::Knows(starts, heads)
+                let seen = self.snapshot(&self.clients[which]);
+                Stage::Knows(seen)
             }
-            Stage::Knows(starts, heads) => {
+            Stage::Knows(seen) => {
                 let covered = &mut self.clients[which].covered;
-                let missing: Vec<StreamKey> = starts
+                let missing: Vec<StreamKey> = seen
+                    .starts
                     .iter()
                     .map(|start| start.stream.clone())
                     .filter(|key| covered.insert(key.clone()))
@@ -258,14 +344,15 @@ impl World {
                 if !missing.is_empty() && self.router.interest(id, &missing) {
                     Stage::Registered
                 } else {
-                    Stage::Covered(starts, heads)
+                    Stage::Covered(seen)
                 }
             }
-            Stage::Covered(starts, heads) => {
+            Stage::Covered(Seen { starts, heads, left, rev, at }) => {
                 let client = &mut self.clients[which];
                 client.stage = Stage::Open;
                 client.starts.clone_from(&starts);
                 client.heads = heads;
+                self.router.note(id, rev, at, &left);
                 let effects = self.router.open(id, &starts);
                 self.carry_out(effects);
                 return true;
@@ -279,41 +366,71 @@ impl World {
         true
     }
 
+    fn client(&mut self, id: ConnId) -> &mut Client {
+        &mut self.clients[usize::try_from(id.0).expect("small")]
+    }
+
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send { to, frame } => {
-                    let (stream, seq) = self.texts[&frame.into_bytes().to_vec()].clone();
+                Effect::Send { to, event } => {
                     for id in to {
-                        let client = &mut self.clients[usize::try_from(id.0).expect("small")];
+                        let client = self.client(id);
                         assert!(matches!(client.stage, Stage::Open), "sent to {client:?}");
-                        client.got.entry(stream.clone()).or_default().push(seq);
+                        client.queue.push_back(Item::Event(event.clone()));
                     }
                 }
                 Effect::Mark(id) => {
-                    let client = &mut self.clients[usize::try_from(id.0).expect("small")];
-                    assert!(!client.marked, "one mark at a time");
-                    client.marked = true;
+                    let client = self.client(id);
+                    let marked = client.queue.iter().any(|item| matches!(item, Item::Mark));
+                    assert!(!marked, "one mark at a time");
+                    client.queue.push_back(Item::Mark);
                 }
                 Effect::Ready(id) => {
-                    let client = &mut self.clients[usize::try_from(id.0).expect("small")];
-                    assert!(!client.ready, "ready once");
-                    client.ready = true;
-                    for start in &client.starts {
-                        let got = client.got.get(&start.stream).and_then(|got| got.last());
-                        let at = got.copied().unwrap_or(start.from).max(start.from);
-                        assert!(at >= start.until, "ready too early: {start:?} at {at}");
-                    }
+                    let client = self.client(id);
+                    let twice = client.queue.iter().any(|item| matches!(item, Item::Ready));
+                    assert!(!client.ready && !twice, "ready once");
+                    client.queue.push_back(Item::Ready);
                 }
                 Effect::Read(read) => self.reads.push(read),
-                Effect::Close(id) => panic!("{id:?} was closed, but the log has everything"),
+                Effect::Close(id) | Effect::TooSlow(id) => {
+                    panic!("{id:?} was closed, but the log has everything")
+                }
             }
         }
+        for (stream, on) in self.router.changes() {
+            let changed =
+                if on { self.followed.insert(stream) } else { self.followed.remove(&stream) };
+            assert!(changed, "followed twice, or forgotten twice");
+        }
+        assert_eq!(self.followed.len(), self.router.streams(), "the bus knows what is followed");
+    }
+
+    /// Lets a client's queue lose what is in it but marks.
+    fn lag(&mut self, which: usize) {
+        let client = &mut self.clients[which];
+        let (mut events, mut ready) = (Vec::new(), false);
+        client.queue.retain(|item| {
+            match item {
+                Item::Event(event) => events.push(event.clone()),
+                Item::Ready => ready = true,
+                Item::Mark => return true,
+            }
+            false
+        });
+        if events.is_empty() {
+            if ready {
+                client.queue.push_back(Item::Ready);
+            }
+            return;
+        }
+        let effects = self.router.lagged(ConnId(which as u64), &events, ready);
+        self.carry_out(effects);
     }
 
     fn answer(&mut self, which: usize) {
         let read = self.reads.swap_remove(which);
-        let wanted = |entry: &&Arc<LogEntry>| entry.seq > read.after && entry.seq <= read.through;
+        let wanted = |entry: &&Arc<Event>| entry.seq > read.after && entry.seq <= read.through;
         let found: Vec<_> =
             self.log(&read.stream).iter().filter(wanted).take(CHUNK).cloned().collect();
         let more = found.len() == CHUNK;
@@ -321,20 +438,37 @@ impl World {
         self.carry_out(effects);
     }
 
-    fn deliver(&mut self, entry: &Arc<LogEntry>) {
+    fn deliver(&mut self, entry: &Arc<Event>) {
         let origin = if self.calm { Origin::Here } else { Origin::Elsewhere };
         let effects = self.router.committed(std::slice::from_ref(entry), origin);
         self.carry_out(effects);
     }
 
-    /// Lets a client have written everything. False when nobody asked.
+    /// Lets a client write everything. False when there is nothing.
     fn drain(&mut self, which: usize) -> bool {
-        let marked = std::mem::take(&mut self.clients[which].marked);
-        if marked {
-            let effects = self.router.drained(ConnId(which as u64));
-            self.carry_out(effects);
+        let queue = std::mem::take(&mut self.clients[which].queue);
+        let busy = !queue.is_empty();
+        for item in queue {
+            let client = &mut self.clients[which];
+            match item {
+                Item::Event(event) => {
+                    client.got.entry(event.stream.clone()).or_default().push(event.seq);
+                }
+                Item::Ready => {
+                    client.ready = true;
+                    for start in &client.starts {
+                        let got = client.got.get(&start.stream).and_then(|got| got.last());
+                        let at = got.copied().unwrap_or(start.from).max(start.from);
+                        assert!(at >= start.until, "ready too early: {start:?} at {at}");
+                    }
+                }
+                Item::Mark => {
+                    let effects = self.router.drained(ConnId(which as u64));
+                    self.carry_out(effects);
+                }
+            }
         }
-        marked
+        busy
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "an operation is done once")]
@@ -363,8 +497,19 @@ impl World {
             }
             Op::Lose { which } if !self.calm => {
                 if let Some(which) = pick(which, flying) {
-                    self.lost.push(self.flying.remove(which));
+                    self.flying.remove(which);
                 }
+            }
+            Op::Heads => self.heads(),
+            Op::Compare => self.compare(),
+            Op::Lag { which } => {
+                if let Some(which) = pick(which, clients) {
+                    self.lag(which);
+                }
+            }
+            Op::Rest => {
+                self.router.end_of_round();
+                self.carry_out(Vec::new());
             }
             Op::Echo { group: number, which } if !self.calm => {
                 let log = self.log(&group(number));
@@ -392,19 +537,20 @@ impl World {
             Op::Hangup { which } => {
                 if let Some(which) = pick(which, clients) {
                     self.clients[which].stage = Stage::Gone;
+                    self.clients[which].queue.clear();
                     self.router.unregister(ConnId(which as u64));
                 }
             }
         }
     }
 
-    /// Lets everything that is under way come to its end.
+    /// Lets everything that is under way come to its end, and the repairer ask until nothing comes of it.
     fn calm_down(&mut self) {
-        self.flying.append(&mut self.lost);
-        while !self.flying.is_empty() {
+        while self.calm && !self.flying.is_empty() {
             let entry = self.flying.remove(0);
             self.deliver(&entry);
         }
+        let mut quiet = 0;
         for _ in 0..100_000 {
             let mut busy = false;
             if !self.reads.is_empty() {
@@ -414,8 +560,13 @@ impl World {
             for which in 0..self.clients.len() {
                 busy |= self.drain(which) | self.step(which);
             }
-            if !busy {
+            quiet = if busy { 0 } else { quiet + 1 };
+            if quiet > 2 {
                 return;
+            }
+            if quiet > 0 {
+                self.heads();
+                self.compare();
             }
         }
         panic!("it never comes to rest");
@@ -469,7 +620,7 @@ impl World {
                 let last = last.expect("the current membership is no old one");
                 assert!(
                     (*first..=last).all(|seq| stale.remove(&seq)),
-                    "a piece of {first}..{last}"
+                    "a piece of {first}..{last} of {key:?} to {client:?}"
                 );
             }
         }
@@ -480,7 +631,10 @@ impl World {
         for which in 0..self.clients.len() {
             self.router.unregister(ConnId(which as u64));
         }
-        assert_eq!(self.router.streams(), 0, "nothing is kept for nobody");
+        self.router.end_of_round();
+        self.router.end_of_round();
+        assert_eq!(self.router.streams(), 0, "nothing is kept for nobody for long");
+        assert!(self.router.users().is_empty(), "nor are users");
     }
 }
 
@@ -503,6 +657,8 @@ const NARROW: Bounds = Bounds {
     window_bytes: 1 << 20,
     left: 100,
     look_back: 1_000,
+    behind: 1_000,
+    resting: 1,
 };
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{StreamKey, UserId};
+use crate::model::{Moment, StreamKey, UserId};
 
 use super::{Bounds, ConnId};
 
@@ -15,6 +15,8 @@ pub(super) struct Conn {
     pub(super) open: bool,
     /// Whether it has been told that its replay is done.
     pub(super) ready: bool,
+    /// Memberships that began before this were known to the database when it opened.
+    pub(super) since: Moment,
     /// Every stream that has this connection in one of its tables.
     pub(super) streams: HashSet<StreamKey>,
     /// The streams in which it does not stand at the end of the log.
@@ -32,6 +34,7 @@ impl Conn {
             user,
             open: false,
             ready: false,
+            since: Moment::UNIX_EPOCH,
             streams: HashSet::new(),
             apart: HashSet::new(),
             left: HashMap::new(),
@@ -51,6 +54,11 @@ impl Conn {
     /// nothing is remembered: then an entry that comes again may be sent again.
     pub(super) fn leave(&mut self, stream: &StreamKey, seq: i64, most: usize) {
         self.streams.remove(stream);
+        self.knows_end(stream, seq, most);
+    }
+
+    /// Notes that its client knows of a membership that ended with this entry.
+    pub(super) fn knows_end(&mut self, stream: &StreamKey, seq: i64, most: usize) {
         if self.left.len() >= most {
             self.left.clear();
         }
@@ -76,6 +84,11 @@ impl Conn {
         self.paused
     }
 
+    /// Lets no replay go on until the connection says that its queue is empty. False when that is so already.
+    pub(super) fn pause(&mut self) -> bool {
+        !std::mem::replace(&mut self.paused, true)
+    }
+
     /// Opens the window again.
     pub(super) fn resume(&mut self, bounds: &Bounds) {
         self.paused = false;
@@ -89,6 +102,9 @@ impl Conn {
 pub(super) struct Conns {
     by_id: HashMap<ConnId, Conn>,
     by_user: HashMap<UserId, Vec<ConnId>>,
+    /// How many changes of his memberships are known here to all connections of a user, as far as any has
+    /// opened.
+    revs: HashMap<UserId, i64>,
 }
 
 impl Conns {
@@ -103,6 +119,7 @@ impl Conns {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
                 self.by_user.remove(&conn.user);
+                self.revs.remove(&conn.user);
             }
         }
         Some(conn)
@@ -114,6 +131,31 @@ impl Conns {
 
     pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
         self.by_id.get_mut(&id)
+    }
+
+    /// Notes up to which change of its user's memberships a connection knows them. Another one may know less.
+    pub(super) fn know(&mut self, id: ConnId, rev: i64) {
+        if let Some(conn) = self.by_id.get(&id) {
+            let known = self.revs.entry(conn.user.clone()).or_insert(rev);
+            *known = rev.min(*known);
+        }
+    }
+
+    /// Notes that all connections of a user know his memberships up to this change.
+    pub(super) fn catch_up(&mut self, user: &UserId, rev: i64) {
+        if let Some(known) = self.revs.get_mut(user) {
+            *known = rev.max(*known);
+        }
+    }
+
+    /// The users of open connections, each with the change up to which his memberships are known.
+    pub(super) fn users(&self) -> Vec<(UserId, i64)> {
+        self.revs.iter().map(|(user, rev)| (user.clone(), *rev)).collect()
+    }
+
+    /// How many connections do not stand at the end of all their streams.
+    pub(super) fn catching_up(&self) -> usize {
+        self.by_id.values().filter(|conn| conn.open && !conn.apart.is_empty()).count()
     }
 
     /// The connections of a user.

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{Ends, LogEntry, StreamKey, UserId};
+use crate::model::{Ends, LogEntry, StreamKey};
 
-use super::super::frame::Frame;
+use super::super::event::Event;
 use super::conns::Conn;
 use super::tail::Tail;
-use super::{ConnId, Desk, Effect, Origin, Read, Start};
+use super::{ConnId, Desk, Effect, Origin, Purpose, Read, Standing, Start};
 
 /// How often the log may lack what it must have before those who need it are sent away.
 const ATTEMPTS: u32 = 3;
@@ -28,12 +28,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Takes the next entry. True when the connection gets it.
-    fn step(&mut self, entry: &LogEntry, user: &UserId) -> bool {
+    fn step(&mut self, entry: &LogEntry, conn: &Conn) -> bool {
         let told = if self.member {
-            self.member = !entry.ends.includes(user);
+            self.member = !entry.ends.includes(&conn.user);
             true
         } else {
-            self.member = entry.starts.contains(user);
+            self.member = entry.starts.contains(&conn.user) && entry.at >= conn.since;
             self.member
         };
         self.at = entry.seq;
@@ -53,6 +53,8 @@ pub(super) struct Stream {
     tail: Option<Tail>,
     /// Whether the log may reach further than anything here tells.
     unsure: bool,
+    /// Whether it is counted among those that rest.
+    resting: bool,
     /// About to open.
     interested: HashSet<ConnId>,
     /// At the end of the log, members.
@@ -71,6 +73,7 @@ impl Stream {
             key,
             tail: None,
             unsure: false,
+            resting: false,
             interested: HashSet::new(),
             live: HashSet::new(),
             apart: HashMap::new(),
@@ -81,6 +84,33 @@ impl Stream {
 
     pub(super) fn is_followed(&self) -> bool {
         self.tail.is_some()
+    }
+
+    /// The last entry that has passed here.
+    pub(super) fn last(&self) -> Option<i64> {
+        self.tail.as_ref().map(Tail::last)
+    }
+
+    /// Counts it among those that rest. False when it is already.
+    pub(super) fn rests(&mut self) -> bool {
+        !std::mem::replace(&mut self.resting, true)
+    }
+
+    /// It does not count among those that rest any more.
+    pub(super) fn wakes(&mut self) {
+        self.resting = false;
+    }
+
+    /// Learns that the log reaches this far. True when something is missing here.
+    pub(super) fn reaches(&mut self, head: i64) -> bool {
+        let Some(tail) = &mut self.tail else { return false };
+        tail.reaches(head);
+        tail.behind()
+    }
+
+    /// Whether the answer to this read is still waited for.
+    pub(super) fn wants(&self, read: &Read) -> bool {
+        [self.head_read, self.past_read].contains(&Some(read.ticket))
     }
 
     /// Whether nobody needs it. As long as something that came waits for what is before it, it is needed:
@@ -135,7 +165,7 @@ impl Stream {
 
     /// Takes an entry: holds it until its turn comes, or looks whether it is news from before this node
     /// followed the stream.
-    pub(super) fn take(&mut self, entry: &Arc<LogEntry>, origin: Origin, desk: &mut Desk) {
+    pub(super) fn take(&mut self, entry: &Arc<Event>, origin: Origin, desk: &mut Desk) {
         #[expect(clippy::single_match_else, reason = "the two cases stand side by side")]
         let tail = match &mut self.tail {
             Some(tail) => tail,
@@ -165,11 +195,11 @@ impl Stream {
     }
 
     /// Lets the next entry pass.
-    fn pass(&mut self, entry: &Arc<LogEntry>, desk: &mut Desk) {
+    fn pass(&mut self, entry: &Arc<Event>, desk: &mut Desk) {
         self.begin(entry, desk);
         if !self.live.is_empty() {
             let to = self.live.iter().copied().collect();
-            desk.out.push(Effect::Send { to, frame: Frame::from(&entry.frame) });
+            desk.out.push(Effect::Send { to, event: entry.clone() });
         }
         if let Some(tail) = &mut self.tail {
             tail.pass(entry.clone(), desk.bounds.ring);
@@ -245,6 +275,46 @@ impl Stream {
         Place { at, until: at, head: at, member: false }
     }
 
+    /// Takes a connection back to just before an event that was sent to it and that it did not get. False
+    /// when it is not known where it left the stream.
+    pub(super) fn step_back(&mut self, id: ConnId, event: &Arc<Event>, desk: &mut Desk) -> bool {
+        let Some(conn) = desk.conns.get(id) else { return true };
+        let at = event.seq - 1;
+        if let Some(place) = self.apart.get_mut(&id) {
+            if at < place.at {
+                (place.at, place.member) = (at, true);
+            }
+            return true;
+        }
+        let end = if self.live.remove(&id) { Some(at) } else { conn.left_at(&self.key) };
+        let Some(end) = end else { return false };
+        self.tail.get_or_insert_with(|| Tail::at(end));
+        self.part(id, Place { at, until: end, head: end, member: true }, desk);
+        true
+    }
+
+    /// The database says how a user stands, of whom these are the connections: those that have not heard of
+    /// it are led there.
+    pub(super) fn stands(&mut self, ids: &[ConnId], standing: &Standing, desk: &mut Desk) {
+        let Standing { joined, left, again, head, .. } = *standing;
+        self.tail.get_or_insert_with(|| Tail::at(head)).reaches(head);
+        for id in ids {
+            if self.has_settled(*id, joined, desk) {
+                continue;
+            }
+            // If this is not the first one, and it is not known where it left, those before may be news.
+            let left_at = desk.conns.get(*id).and_then(|conn| conn.left_at(&self.key));
+            let at = if again && left_at.is_none() {
+                (joined - 1 - desk.bounds.look_back).max(0)
+            } else {
+                self.place_for(*id, joined, desk).at
+            };
+            let (until, head) = left.map_or((at, at), |left| (left, head.max(left)));
+            self.part(*id, Place { at, until, head, member: false }, desk);
+            desk.tally.memberships_found += 1;
+        }
+    }
+
     fn part(&mut self, id: ConnId, place: Place, desk: &mut Desk) {
         if let Some(conn) = desk.conns.get_mut(id) {
             conn.enter(&self.key);
@@ -254,7 +324,7 @@ impl Stream {
     }
 
     /// Leads a connection towards the end of the log, through the ring and what was read.
-    fn replay(&mut self, id: ConnId, read: &[Arc<LogEntry>], desk: &mut Desk) {
+    fn replay(&mut self, id: ConnId, read: &[Arc<Event>], desk: &mut Desk) {
         let (Some(tail), Some(place), Some(conn)) =
             (&self.tail, self.apart.get_mut(&id), desk.conns.get_mut(id))
         else {
@@ -262,15 +332,22 @@ impl Stream {
         };
         while conn.takes_replay() && place.at < tail.last() {
             let next = place.at + 1;
-            let Some(entry) = tail.in_ring(next).or_else(|| find(read, next)) else { break };
-            if place.step(entry, &conn.user) {
-                let frame = Frame::from(&entry.frame);
-                let full = conn.charge(frame.size());
-                desk.out.push(Effect::Send { to: vec![id], frame });
+            let in_ring = tail.in_ring(next);
+            let Some(entry) = in_ring.or_else(|| find(read, next)) else { break };
+            if place.step(entry, conn) {
+                let full = conn.charge(entry.size());
+                let from = &mut desk.tally;
+                let count =
+                    if in_ring.is_some() { &mut from.from_memory } else { &mut from.from_log };
+                *count += 1;
+                desk.out.push(Effect::Send { to: vec![id], event: entry.clone() });
                 if full {
                     desk.out.push(Effect::Mark(id));
                 }
             }
+        }
+        if tail.last() - place.at > desk.bounds.behind {
+            desk.slow.push(id);
         }
         let arrived = if place.member { place.at == tail.last() } else { place.at >= tail.last() };
         if !(conn.open && arrived && place.at >= place.until) {
@@ -291,16 +368,23 @@ impl Stream {
     /// Asks for what is missing at the end, and for what those need who are behind the ring.
     fn ask(&mut self, desk: &mut Desk) {
         let Some(tail) = &self.tail else { return };
-        if self.head_read.is_none() {
-            let probe = self.unsure.then_some((tail.last(), i64::MAX));
-            self.head_read = tail.hole().or(probe).map(|span| desk.ask(&self.key, span, 0));
+        let hole = tail.hole().map(|span| (span, Purpose::Hole));
+        let probe = self.unsure.then_some(((tail.last(), i64::MAX), Purpose::Probe));
+        match hole.or(probe) {
+            // What was missing came by itself.
+            None => self.head_read = None,
+            Some((span, purpose)) if self.head_read.is_none() => {
+                self.head_read = Some(desk.ask(&self.key, span, 0, purpose));
+            }
+            Some(_) => {}
         }
         if self.past_read.is_none() {
             let base = tail.ring_base();
             let waits = |id: &ConnId| desk.conns.get(*id).is_some_and(Conn::takes_replay);
             let behind = self.apart.iter().filter(|(id, place)| place.at < base && waits(id));
             let after = behind.map(|(_, place)| place.at).min();
-            self.past_read = after.map(|after| desk.ask(&self.key, (after, base), 0));
+            self.past_read =
+                after.map(|after| desk.ask(&self.key, (after, base), 0, Purpose::Past));
         }
     }
 
@@ -308,7 +392,7 @@ impl Stream {
     pub(super) fn fetched(
         &mut self,
         read: &Read,
-        mut entries: Vec<Arc<LogEntry>>,
+        mut entries: Vec<Arc<Event>>,
         more: bool,
         desk: &mut Desk,
     ) -> Vec<ConnId> {
@@ -330,7 +414,7 @@ impl Stream {
     fn head_came(
         &mut self,
         read: &Read,
-        entries: &[Arc<LogEntry>],
+        entries: &[Arc<Event>],
         all: bool,
         desk: &mut Desk,
     ) -> Vec<ConnId> {
@@ -340,6 +424,7 @@ impl Stream {
             }
             while let Some(next) = self.tail.as_mut().and_then(Tail::take_next) {
                 self.pass(&next, desk);
+                desk.tally.entries_found += 1;
             }
         }
         if all && read.through == i64::MAX {
@@ -353,16 +438,11 @@ impl Stream {
             return self.give_up();
         }
         let span = (read.after, read.through);
-        self.head_read = Some(desk.ask(&self.key, span, read.attempt + 1));
+        self.head_read = Some(desk.ask(&self.key, span, read.attempt + 1, read.purpose));
         Vec::new()
     }
 
-    fn past_came(
-        &mut self,
-        read: &Read,
-        entries: &[Arc<LogEntry>],
-        desk: &mut Desk,
-    ) -> Vec<ConnId> {
+    fn past_came(&mut self, read: &Read, entries: &[Arc<Event>], desk: &mut Desk) -> Vec<ConnId> {
         let apart: Vec<ConnId> = self.apart.keys().copied().collect();
         for id in apart {
             self.replay(id, entries, desk);
@@ -397,7 +477,7 @@ impl Stream {
 }
 
 /// The entry of this number among entries that follow one another.
-fn find(entries: &[Arc<LogEntry>], seq: i64) -> Option<&Arc<LogEntry>> {
+fn find(entries: &[Arc<Event>], seq: i64) -> Option<&Arc<Event>> {
     let first = entries.first()?.seq;
     entries.get(usize::try_from(seq - first).ok()?)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::LogEntry;
+use super::super::event::Event;
 
 /// What is known of the end of a log.
 ///
@@ -14,8 +14,8 @@ pub(super) struct Tail {
     base: i64,
     last: i64,
     known: i64,
-    ring: VecDeque<Arc<LogEntry>>,
-    held: BTreeMap<i64, Arc<LogEntry>>,
+    ring: VecDeque<Arc<Event>>,
+    held: BTreeMap<i64, Arc<Event>>,
 }
 
 fn count(len: usize) -> i64 {
@@ -50,7 +50,7 @@ impl Tail {
 
     /// Keeps an entry until its turn comes. Of more than `most` that wait for others the highest are
     /// dropped: what is near is needed first, and the log has the rest.
-    pub(super) fn hold(&mut self, entry: Arc<LogEntry>, most: usize) {
+    pub(super) fn hold(&mut self, entry: Arc<Event>, most: usize) {
         if entry.seq <= self.last {
             return;
         }
@@ -63,12 +63,12 @@ impl Tail {
     }
 
     /// The entry whose turn it is, if it is here.
-    pub(super) fn take_next(&mut self) -> Option<Arc<LogEntry>> {
+    pub(super) fn take_next(&mut self) -> Option<Arc<Event>> {
         self.held.remove(&(self.last + 1))
     }
 
     /// Lets the entry whose turn it is pass; the ring keeps at most `most`.
-    pub(super) fn pass(&mut self, entry: Arc<LogEntry>, most: usize) {
+    pub(super) fn pass(&mut self, entry: Arc<Event>, most: usize) {
         debug_assert_eq!(entry.seq, self.last + 1, "entries pass in order");
         self.last = entry.seq;
         self.reaches(entry.seq);
@@ -84,7 +84,7 @@ impl Tail {
     }
 
     /// The entry of this number, if the ring has it.
-    pub(super) fn in_ring(&self, seq: i64) -> Option<&Arc<LogEntry>> {
+    pub(super) fn in_ring(&self, seq: i64) -> Option<&Arc<Event>> {
         let place = usize::try_from(seq - self.ring_base() - 1).ok()?;
         self.ring.get(place)
     }

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite;
 
 use super::asked::bearer;
 use super::problem;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Rate};
 use crate::delivery::{Connection, Gate, Incoming, Lost, Outgoing, Pass, Timing};
 use crate::http::App;
 use crate::model::{Error, Reason};
@@ -38,6 +38,7 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Every event at once: a websocket.
 ///
 /// JSON text frames with a `type`. The token comes in the `Authorization` header or in `hello`, never in the URL.
+/// The AsyncAPI document at `/v1/asyncapi.json` has every frame with all its fields.
 ///
 /// - The client says `{"type": "hello", "token"?, "cursor"?: {"epoch", "user", "groups": {"team": 7}}}` within five
 ///   seconds; `auth` with a fresh `token` before the old one ends; `ping`.
@@ -58,7 +59,7 @@ pub async fn events(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let gate = Door(app.auth.clone());
+    let gate = Door { auth: app.auth.clone(), rate: app.rate.clone() };
     let pass = match in_header(&gate, &headers).await {
         Ok(pass) => pass,
         Err(error) => return problem::response(&error),
@@ -99,11 +100,18 @@ async fn in_header(gate: &Door, headers: &HeaderMap) -> Result<Option<Pass>, Err
     gate.check(bearer(headers)?).await.map(Some)
 }
 
-struct Door(Arc<Authenticator>);
+/// Who may come in. An opened socket and a fresh credential count as requests of the caller.
+struct Door {
+    auth: Arc<Authenticator>,
+    rate: Arc<Rate>,
+}
 
 impl Gate for Door {
     async fn check(&self, token: &str) -> Result<Pass, Error> {
-        let credential = self.0.authenticate(token, Utc::now()).await?;
+        let credential = self.auth.authenticate(token, Utc::now()).await?;
+        if !credential.caller.administrator {
+            self.rate.check(&credential.caller.user)?;
+        }
         Ok(Pass {
             user: credential.caller.user,
             issued_at: credential.issued_at,
@@ -112,7 +120,7 @@ impl Gate for Door {
     }
 
     fn holds(&self, pass: &Pass) -> Result<(), Error> {
-        self.0.revocations().check(&pass.user, pass.issued_at)
+        self.auth.revocations().check(&pass.user, pass.issued_at)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod applications;
 pub mod asked;
+pub mod asyncapi;
 pub mod attributes;
 pub mod bans;
 pub mod body;
@@ -62,4 +63,5 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::events))
         .routes(routes!(limits::get_limits))
         .routes(routes!(openapi::openapi))
+        .routes(routes!(asyncapi::asyncapi))
 }

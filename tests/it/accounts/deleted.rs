@@ -1,8 +1,6 @@
 //! Deleted accounts: what ends with them, what goes on, and what the id is afterwards (j).
 
-use futures_util::SinkExt as _;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::{delete, ends_within, gone, me, next_second, old_jwt, old_usersig};
 use crate::common::held::Held;
@@ -176,7 +174,7 @@ async fn while_it_is_being_deleted_it_enters_nowhere_and_comes_in_nowhere() {
 async fn resume(server: &Server, token: &str, cursor: &Value) -> (Value, Vec<Value>) {
     let mut stream = server.raw_ws().await;
     let hello = json!({ "type": "hello", "token": token, "cursor": cursor });
-    stream.send(Message::text(hello.to_string())).await.expect("sent");
+    crate::common::socket::say(&mut stream, &hello).await;
     let welcome = crate::sockets::frame_of(&mut stream).await;
     assert_eq!(welcome["type"], "welcome", "{welcome}");
     let mut before = Vec::new();

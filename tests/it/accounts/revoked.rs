@@ -145,9 +145,8 @@ async fn a_socket_neither_opens_nor_goes_on_with_a_revoked_credential() {
         assert_eq!(ends_within(3, socket.raw).await.0, 4001, "an auth frame");
 
         let mut stream = server.raw_ws().await;
-        let hello = json!({ "type": "hello", "token": revoked }).to_string();
-        let message = tokio_tungstenite::tungstenite::Message::text(hello);
-        futures_util::SinkExt::send(&mut stream, message).await.expect("sent");
+        let hello = json!({ "type": "hello", "token": revoked });
+        crate::common::socket::say(&mut stream, &hello).await;
         assert_eq!(ends_within(3, stream).await.0, 4001, "hello");
 
         let bearer = format!("Bearer {revoked}");

@@ -3,7 +3,10 @@
 pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod contract;
+pub(crate) mod frames;
 pub(crate) mod held;
+pub(crate) mod judge;
+pub(crate) mod nats;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod wire;

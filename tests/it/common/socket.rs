@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::frames;
+
 /// The bare stream.
 pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -19,6 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn connect(url: &str) -> Stream {
     let url = format!("{}/v1/events", url.replacen("http", "ws", 1));
     connect_async(url).await.expect("a websocket").0
+}
+
+/// Sends a frame, which is as documented.
+pub(crate) async fn say(stream: &mut Stream, frame: &Value) {
+    stream.send(Message::text(frames::said(frame))).await.expect("a frame is sent");
 }
 
 /// A socket of a user after `ready`.
@@ -55,9 +62,14 @@ impl Socket {
         }
     }
 
-    /// Sends a frame.
+    /// Sends a frame, which is as documented.
     pub(crate) async fn say(&mut self, frame: &Value) {
-        self.raw.send(Message::text(frame.to_string())).await.expect("a frame is sent");
+        say(&mut self.raw, frame).await;
+    }
+
+    /// The first of what is left of what came between `welcome` and `ready`.
+    pub(crate) fn early(&mut self) -> Option<Value> {
+        self.early.pop_front()
     }
 
     /// The next JSON frame, whatever it is; websocket pings are passed over.
@@ -70,9 +82,7 @@ impl Socket {
         let next = async {
             loop {
                 match self.raw.next().await {
-                    Some(Ok(Message::Text(text))) => {
-                        return serde_json::from_str(&text).expect("a JSON frame");
-                    }
+                    Some(Ok(Message::Text(text))) => return frames::received(&text),
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     other => panic!("instead of a frame: {other:?}"),
                 }

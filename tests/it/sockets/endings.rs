@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, client_async};
 
 use super::{end_of, hears, hears_nothing, invite, kick, metric};
-use crate::common::Server;
-use crate::common::socket::Stream;
+use crate::common::socket::{Stream, say};
+use crate::common::{Server, frames};
 
 /// A client with very little room for what it does not read.
 async fn narrow(server: &Server, user: &str) -> Stream {
@@ -23,7 +23,7 @@ async fn narrow(server: &Server, user: &str) -> Stream {
     let (mut stream, _) =
         client_async(url, MaybeTlsStream::Plain(stream)).await.expect("a websocket");
     let hello = json!({ "type": "hello", "token": server.token(user) });
-    stream.send(Message::text(hello.to_string())).await.expect("sent");
+    say(&mut stream, &hello).await;
     stream
 }
 
@@ -73,6 +73,7 @@ async fn end_of_slow(mut stream: Stream) -> u16 {
         loop {
             match stream.next().await {
                 Some(Ok(Message::Close(Some(close)))) => return u16::from(close.code),
+                Some(Ok(Message::Text(text))) => drop(frames::received(&text)),
                 Some(Ok(_)) => {}
                 other => panic!("instead of the end: {other:?}"),
             }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use super::{end_of, frame_of, hears_nothing};
-use crate::common::socket::Stream;
+use crate::common::socket::{Stream, say};
 use crate::common::{KEY, Server, jwt_of};
 
 const HELLO_BYTES: usize = 512 * 1024;
@@ -24,7 +24,9 @@ async fn first(server: &Server, frame: Message) -> Stream {
 }
 
 async fn hello(server: &Server, token: &str) -> Stream {
-    first(server, Message::text(json!({ "type": "hello", "token": token }).to_string())).await
+    let mut raw = server.raw_ws().await;
+    say(&mut raw, &json!({ "type": "hello", "token": token })).await;
+    raw
 }
 
 /// Connects with an `Authorization` header.
@@ -86,7 +88,8 @@ async fn frames_have_a_longest_size() {
 
     let mut alice = server.ws("alice").await;
     let mut later = server.ws("alice").await;
-    later.say(&json!({ "type": "ping", "padding": "x".repeat(4_100) })).await;
+    let large = json!({ "type": "ping", "padding": "x".repeat(4_100) });
+    later.raw.send(Message::text(large.to_string())).await.expect("a frame is sent");
     assert_eq!(end_of(later.raw).await.0, 4002);
     hears_nothing(&mut alice).await;
     server.stop().await;
@@ -102,8 +105,9 @@ async fn a_bad_credential_ends_the_socket() {
     for token in [forged.expect("a token"), expired.expect("a token"), "nonsense".to_owned()] {
         assert_eq!(end_of(hello(&server, &token).await).await.0, 4001);
     }
-    let nothing = Message::text(json!({ "type": "hello" }).to_string());
-    assert_eq!(end_of(first(&server, nothing).await).await.0, 4001);
+    let mut nothing = server.raw_ws().await;
+    say(&mut nothing, &json!({ "type": "hello" })).await;
+    assert_eq!(end_of(nothing).await.0, 4001);
     let mut usersig = hello(&server, &server.usersig("alice")).await;
     assert_eq!(frame_of(&mut usersig).await["userID"], "alice");
     server.stop().await;
@@ -114,7 +118,7 @@ async fn the_header_is_checked_before_the_upgrade() {
     let server = Server::start().await;
     let good = format!("Bearer {}", server.token("alice"));
     let mut stream = with_header(&server, &good).await.expect("a websocket");
-    stream.send(Message::text(json!({ "type": "hello" }).to_string())).await.expect("sent");
+    say(&mut stream, &json!({ "type": "hello" })).await;
     assert_eq!(frame_of(&mut stream).await["userID"], "alice");
 
     let Err(refused) = with_header(&server, "Bearer nonsense").await else { panic!("accepted") };
@@ -143,16 +147,16 @@ async fn the_socket_ends_with_its_credential_unless_a_fresh_one_comes() {
     assert_eq!(frame_of(&mut renewed).await["type"], "welcome");
     assert_eq!(frame_of(&mut renewed).await["type"], "ready");
     let auth = json!({ "type": "auth", "token": server.token("alice") });
-    renewed.send(Message::text(auth.to_string())).await.expect("sent");
+    say(&mut renewed, &auth).await;
 
     assert_eq!(end_of(ending).await.0, 4001);
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let ping = json!({ "type": "ping" });
-    renewed.send(Message::text(ping.to_string())).await.expect("sent");
+    say(&mut renewed, &ping).await;
     assert_eq!(frame_of(&mut renewed).await["type"], "pong");
 
     let another = json!({ "type": "auth", "token": server.token("bob") });
-    renewed.send(Message::text(another.to_string())).await.expect("sent");
+    say(&mut renewed, &another).await;
     assert_eq!(end_of(renewed).await.0, 4001);
     server.stop().await;
 }

@@ -1,18 +1,16 @@
 //! A client that keeps its cursor gets every event of its memberships once, or is told what to load.
 
-use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::{frame_of, invite, kick};
 use crate::common::Server;
-use crate::common::socket::Stream;
+use crate::common::socket::{Stream, say};
 
 /// A socket of Bob's that goes on from a cursor: `welcome`, and what came between it and `ready`.
 async fn resume(server: &Server, cursor: Value) -> (Stream, Value, Vec<Value>) {
     let hello = json!({ "type": "hello", "token": server.token("bob"), "cursor": cursor });
     let mut stream = server.raw_ws().await;
-    stream.send(Message::text(hello.to_string())).await.expect("a frame is sent");
+    say(&mut stream, &hello).await;
     let welcome = frame_of(&mut stream).await;
     assert_eq!(welcome["type"], "welcome", "{welcome}");
     let mut before = Vec::new();
@@ -147,7 +145,8 @@ async fn a_log_that_was_trimmed_or_grew_too_long_is_reset() {
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "insert into group_events (group_id, seq, kind, at, frame)
                select 'g1', n, 6, now(),
-                      '{{\"type\":\"event\",\"event\":\"onMemberInfoChanged\",\"groupID\":\"g1\",\"seq\":' || n || '}}'
+                      '{{\"type\":\"event\",\"event\":\"onMemberInfoChanged\",\"groupID\":\"g1\",\"seq\":' || n
+                      || ',\"time\":\"2026-01-01T12:00:00.000Z\",\"opUser\":{{\"userID\":\"alice\"}},\"memberList\":[]}}'
                  from groups g, generate_series(g.seq + 1, {through}) n where g.group_id = 'g1';
              update groups set seq = {through} where group_id = 'g1';"
         )))

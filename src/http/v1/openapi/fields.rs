@@ -7,10 +7,11 @@
 use serde_json::{Value, json};
 
 use super::super::asked::{KEY_BYTES, PAGE_MOST, PAGE_USUAL};
+use crate::delivery::GROUPS_IN_FRAME;
 use crate::model::id::{GROUP_ID_BYTES, USER_ID_BYTES_CEILING};
 use crate::model::{
-    ApplicationKind, GroupType, InviteConsent, InviteOption, JoinOption, Role, attributes, fields,
-    text,
+    ApplicationKind, Ending, GroupType, InviteConsent, InviteOption, JoinOption, Role, attributes,
+    fields, text,
 };
 use crate::rules::matrix::{Action, Who};
 
@@ -57,6 +58,20 @@ use Bound::{
 
 /// Highest `MUSTER_INVITE_BATCH`.
 const BATCH_MOST: usize = 500;
+
+/// The fields of a group that `onGroupInfoChanged` tells of.
+const CHANGES: &[&str] = &[
+    "groupName",
+    "introduction",
+    "notification",
+    "faceUrl",
+    "joinOption",
+    "inviteOption",
+    "maxMemberCount",
+    "muteAll",
+    "customFields",
+    "owner",
+];
 
 const GROUP: Bound = Id(GROUP_ID_BYTES);
 const USER: Bound = Id(USER_ID_BYTES_CEILING);
@@ -121,7 +136,8 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("role", "The role.", ROLE),
     ("Group.role", "The caller's role, if he is a member.", ROLE),
     ("FirstMember.role", "The role to begin with.", Words(|| vec![Role::Member.word(), Role::Admin.word()])),
-    ("NamedUser.role", "The role that the membership begins with, where it is not `Member`; the first members have it always.", ROLE),
+    ("FoundingMember.role", "The role that the membership begins with.", ROLE),
+    ("InvitedMember.role", "The role that the membership begins with, where it is not `Member`.", Words(|| vec![Role::Admin.word()])),
     ("EditMember.role", "The role from now on. An owner is made by handing the group over.", Words(|| vec![Role::Member.word(), Role::Admin.word()])),
     ("Permissions.role", "The person's role; null for who is no member.", OrNull(&ROLE)),
     ("query.role", "Only members of this role.", ROLE),
@@ -141,12 +157,12 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     ("joinTime", "When the membership began.", Time),
     ("nameCard", "The name shown in this group.", Bytes(text::NAME_CARD_BYTES)),
     ("muteUntil", "Until when the member may not speak.", Time),
-    ("NamedUser.muteUntil", "Until when he may not speak; null when a mute was lifted.", OrNull(&Time)),
+    ("ChangedMember.muteUntil", "Until when he may not speak; null when a mute was lifted.", OrNull(&Time)),
     ("muteSeconds", "For how long he may not speak: 0 lifts a mute, 4294967295 never ends.", Range(0, SECONDS_MOST)),
     ("Member.customFields", "Fields of the app's own; absent where there are none.", custom(fields::OF_MEMBER, true)),
     ("FirstMember.customFields", "Fields of the app's own to begin with, at most 5. Names have letters, digits and underscores. Null and an empty value are none.", custom(fields::OF_MEMBER, false)),
     ("EditMember.customFields", "Fields of the app's own that change; null or an empty value removes one. At most 5 are left. Names have letters, digits and underscores.", custom(fields::OF_MEMBER, false)),
-    ("NamedUser.customFields", "The changed fields of the app's own; null for one that went.", custom(fields::OF_MEMBER, false)),
+    ("ChangedMember.customFields", "The changed fields of the app's own; null for one that went.", custom(fields::OF_MEMBER, false)),
     ("Kick.reason", "Why, for people. Every member sees it.", Bytes(text::MESSAGE_BYTES)),
     ("banSeconds", "For how long they may not come back; absent: they may at once.", Range(1, SECONDS_MOST)),
     ("message", "What is said with it.", Bytes(text::MESSAGE_BYTES)),
@@ -183,17 +199,48 @@ const FIELDS: &[(&str, &str, Bound)] = &[
     // Events
     ("eventList", "The events, oldest first.", Free),
     ("oldest", "The first number that the caller can read.", Range(1, i64::MAX)),
-    ("Event.type", "`event`.", Words(|| vec!["event"])),
-    ("event", "The kind, for example `onMemberInvited`.", Free),
+    ("Event.type", "`event`.", Free),
+    ("Event.stream", "`user`: it stands in the person's own stream, and in no group's log.", Free),
+    ("event", "The kind.", Free),
+    ("Event.userSeq", "Its number in the person's own stream: 1, 2, 3, … without holes.", Range(1, i64::MAX)),
     ("time", "When it happened.", Time),
     ("silent", "Set when clients are to show nothing.", Free),
     ("opUser", "Who caused it.", Free),
+    ("onMemberEnter.opUser", "Who agreed, where somebody had to.", Free),
+    ("onApplicationProcessed.opUser", "Who decided; absent when nobody did.", Free),
     ("member", "Whom it is about.", Free),
     ("changeInfos", "What changed.", Free),
-    ("Event.reason", "Why, for people.", Free),
-    ("key", "Which one of the `customFields` it is.", Free),
-    ("Change.type", "The field, by its name in the group.", Free),
-    ("Change.value", "Its new value; null for one of the `customFields` that went.", Free),
+    ("Event.reason", "Why, for people; absent when none was given.", Bytes(text::MESSAGE_BYTES)),
+    ("key", "Which one of the `customFields` it is; absent for every other field.", Bytes(fields::KEY_BYTES)),
+    ("Change.type", "The field, by its name in the group.", Words(|| CHANGES.to_vec())),
+    ("Change.value", "Its new value, as the group has it; null for one of the `customFields` that went.", Free),
+    ("application", "The application.", Free),
+    ("opResult", "Whether the wish was granted.", Free),
+    ("opReason", "What the decider said; empty when nothing was said.", Bytes(text::MESSAGE_BYTES)),
+    ("outcome", "How the application ended.", Words(|| Ending::ALL.iter().map(|one| one.wire()).collect())),
+
+    // Frames of the websocket
+    ("token", "The credential, unless it came in the `Authorization` header.", Free),
+    ("Auth.token", "The fresh credential, of the same user.", Free),
+    ("cursor", "Where the client stands; without it, it starts at the end of every log.", Free),
+    ("epoch", "The history that the numbers belong to. Another one makes all of them void.", Free),
+    ("Cursor.user", "The last event of the person's own stream that the client has applied; without it, it starts at the end.", COUNT),
+    ("Cursor.groups", "By the group's id, the last event of its log that the client has applied. A group without a place is replayed from the event that made the person a member.", Free),
+    ("heartbeatMs", "Milliseconds between two pings of the websocket protocol that the server sends.", Range(1, i64::MAX)),
+    ("Welcome.userSeq", "Where this connection starts in the person's own stream: events behind it follow.", COUNT),
+    ("groups", "The groups that the person is a member of.", Items(0, GROUPS_IN_FRAME)),
+    ("Groups.groups", "More of the groups that the person is a member of.", Items(1, GROUPS_IN_FRAME)),
+    ("Place.seq", "Where this connection starts in the group's log: events behind it follow.", COUNT),
+    ("head", "The group's newest event.", COUNT),
+    ("scope", "What has to be loaded again.", Free),
+    ("ResetUser.seq", "Go on behind this event of the person's own stream.", COUNT),
+    ("ResetGroup.seq", "Go on behind this event of the group's log.", COUNT),
+    ("ResetAll.why", "Why.", Free),
+    ("ResetUser.why", "Why.", Free),
+    ("ResetGroup.why", "Why.", Free),
+    ("Bye.code", "The code of the close frame that follows.", Free),
+    ("retryMs", "Milliseconds after which coming again makes sense.", COUNT),
+    ("Bye.why", "Why, for people. The text may change.", Free),
 
     // Users
     ("nickName", "The name shown, of one line.", Bytes(text::NICK_NAME_BYTES)),

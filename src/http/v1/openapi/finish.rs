@@ -1,9 +1,11 @@
 //! From what the routes say of themselves to the whole document: what all have in common is added here.
 
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{errors, fields};
 use crate::http::BODY_BYTES;
+use crate::model::EventKind;
 
 /// What the tags mean, in the order in which people read them.
 const TAGS: &[(&str, &str)] = &[
@@ -91,14 +93,37 @@ fn in_order(item: &mut Value) -> Value {
         .into()
 }
 
+/// Adds the schema of a shape and of everything that it names, as the document has them.
+pub(in crate::http::v1) fn add_schemas<T: ToSchema>(schemas: &mut Map<String, Value>) {
+    let mut found = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut found);
+    for (name, schema) in found {
+        // A schema is made of texts, numbers and lists: this cannot fail.
+        let mut schema = serde_json::to_value(schema).unwrap_or_default();
+        finish_schema(&name, &mut schema);
+        schemas.entry(name).or_insert(schema);
+    }
+}
+
 /// Describes the fields of a schema, and of what is written into it.
 fn finish_schema(name: &str, schema: &mut Value) {
+    let of_an_event = EventKind::from_word(name).is_some();
+    let within = if of_an_event { "Event" } else { name };
     let required = schema["required"].clone();
     let is_required =
         |field: &str| required.as_array().is_some_and(|all| all.iter().any(|one| one == field));
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (field, property) in properties.into_iter().flatten() {
-        fields::describe(property, name, field, is_required(field));
+        let line = if fields::is_of(name, field) { name } else { within };
+        fields::describe(property, line, field, is_required(field));
+    }
+    if of_an_event {
+        for (field, word) in [("type", "event"), ("event", name), ("stream", "user")] {
+            let properties = schema.get_mut("properties");
+            if let Some(property) = properties.and_then(|all| all.get_mut(field)) {
+                property["const"] = json!(word);
+            }
+        }
     }
 }
 

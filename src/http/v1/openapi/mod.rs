@@ -6,6 +6,7 @@
 //! ([`finish`]) and from two tables: [`fields`] and [`errors`].
 
 mod errors;
+pub mod events;
 mod fields;
 mod finish;
 pub mod shapes;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(in crate::http::v1) use errors::{refused, refuses};
+pub(in crate::http::v1) use finish::add_schemas;
 
 /// The document as text.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {

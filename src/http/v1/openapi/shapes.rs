@@ -8,8 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::events::Event;
 
 /// What became of a new group.
 #[derive(ToSchema)]
@@ -91,47 +92,6 @@ pub struct EventPage {
     event_list: Vec<Event>,
     oldest: i64,
     next: Option<String>,
-}
-
-/// An event of a group, as its members' websockets receive it.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct Event {
-    r#type: String,
-    event: String,
-    #[schema(rename = "groupID")]
-    group_id: String,
-    seq: i64,
-    time: String,
-    silent: Option<bool>,
-    op_user: Option<NamedUser>,
-    member: Option<NamedUser>,
-    member_list: Option<Vec<NamedUser>>,
-    group_type: Option<String>,
-    group_name: Option<String>,
-    change_infos: Option<Vec<Change>>,
-    attributes: Option<BTreeMap<String, Option<String>>>,
-    reason: Option<String>,
-}
-
-/// A person in an event.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct NamedUser {
-    #[schema(rename = "userID")]
-    user_id: String,
-    role: Option<String>,
-    name_card: Option<String>,
-    mute_until: Option<String>,
-    custom_fields: Option<BTreeMap<String, Option<String>>>,
-}
-
-/// A field of a group that changed.
-#[derive(ToSchema)]
-pub struct Change {
-    r#type: String,
-    key: Option<String>,
-    value: Value,
 }
 
 /// A user. He himself and app administrators see all fields; others see those that are always there.
