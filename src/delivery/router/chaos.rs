@@ -291,9 +291,9 @@ impl World {
     /// The repairer's second question: which memberships of the connected users changed.
     fn compare(&mut self) {
         for (user, known) in self.router.users() {
-            let changes = self.changes.get(&user).cloned().unwrap_or_default();
+            let all = self.changes.get(&user).cloned().unwrap_or_default();
             let known = usize::try_from(known).expect("small");
-            let changed: BTreeSet<StreamKey> = changes.into_iter().skip(known).collect();
+            let changed: BTreeSet<StreamKey> = all.into_iter().skip(known).collect();
             if changed.is_empty() {
                 continue;
             }
