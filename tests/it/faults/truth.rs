@@ -217,6 +217,12 @@ impl Truth {
         i64::try_from(length).expect("a number")
     }
 
+    /// How many events a group's log had at a moment.
+    pub(super) fn head_at(&self, group: &str, at: i64) -> i64 {
+        let log = self.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+        i64::try_from(log.partition_point(|entry| entry.at <= at)).expect("a number")
+    }
+
     /// How many events a user's own stream has.
     pub(super) fn user_head(&self, user: &str) -> i64 {
         let length = self.users.get(user).map_or(0, Vec::len);

@@ -317,3 +317,36 @@ fn a_view_that_is_not_the_database_s_is_found() {
     let list = Some((1, not_his));
     after_the_removal().note(Said::Loaded { group: "h".to_owned(), list }).gets(&[Kind::View]);
 }
+
+/// Another history in which Bob is a member from the second event on.
+fn other_truth() -> Truth {
+    let mut truth = Truth::default();
+    for seq in 1..=3 {
+        truth.add("g", 10 * seq * SECOND, &frame(seq));
+    }
+    truth
+}
+
+#[test]
+fn another_history_needs_a_reset_of_everything() {
+    let judged = |script: Script| {
+        let truths = [("e".to_owned(), truth()), ("f".to_owned(), other_truth())];
+        let rules = Rules { resets: &["epoch"], ..Rules::CALM };
+        let verdict = judge(&[script.record], &truths, &rules);
+        let mut found: Vec<Kind> = verdict.violations.iter().map(|it| it.kind).collect();
+        found.dedup();
+        found
+    };
+    let back = || {
+        let script = after_the_removal().ended().at(100).hello(Some((2, &[("g", 9)])));
+        let line = Line { group: "g".to_owned(), seq: 3, head: 3 };
+        script.note(Said::Welcome { epoch: "f".to_owned(), user_seq: 0, lines: vec![line] })
+    };
+    let reset = || back().reset(Scope::All, "epoch").ready();
+    assert_eq!(judged(reset().loads(3, members_of_old())), []);
+    assert_eq!(judged(reset().loads(3, members())), [Kind::View]);
+    assert_eq!(judged(reset()), [Kind::View]);
+    assert_eq!(judged(back().ready())[0], Kind::Reset);
+    // Who stays where he was shows what is no longer so.
+    assert_eq!(judged(after_the_removal()), [Kind::Reset]);
+}

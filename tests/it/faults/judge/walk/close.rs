@@ -17,7 +17,16 @@ impl Walk<'_> {
                 };
                 self.seen.clear();
                 self.view.clear();
-                self.covered.clone_from(&start.groups);
+                let opened = connection.opened;
+                self.covered.clear();
+                // What was over before is known from what is loaded now.
+                let truth = self.truth();
+                for group in
+                    truth.spans.get(self.user).into_iter().flatten().map(|(group, _)| group)
+                {
+                    self.covered.insert(group.clone(), truth.head_at(group, opened));
+                }
+                self.covered.extend(start.groups.clone());
                 self.cursor = Some(start);
             }
             Scope::User(seq) => {
