@@ -77,9 +77,8 @@ impl Server {
         let types = Arc::new(config.types.clone());
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
-        // Some of the connections for reads stay free for callers.
-        let openings = (config.readers as usize * 2).div_ceil(3);
-        let bus = bus(&config, &store, &metrics, &tasks, &hard);
+        let openings = openings(&config);
+        let bus = bus(&config, &store, &metrics, &tasks, &hard).await?;
         let hub = Hub::start(store.clone(), bus, metrics.clone(), &faces, soft.clone(), openings);
         let told = told(&auth, &hub);
         let revoked = Revoked::load(store.clone(), told.clone()).await?;
@@ -98,11 +97,7 @@ impl Server {
             metrics: metrics.clone(),
             rate: rate.clone(),
         };
-        let retention = Retention::new(store.clone(), metrics.clone(), config.event_days);
-        tasks.spawn(Deleting::beside(&upkeep).run(soft.clone()));
-        tasks.spawn(retention.run(soft.clone()));
-        tasks.spawn(upkeep.run(soft.clone()));
-        tasks.spawn(revoked.run(soft.clone()));
+        look_after(upkeep, revoked, &config, &tasks, &soft);
 
         let app = App {
             engine: engine.clone(),
@@ -221,20 +216,47 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
     Ok((Some(embedded), place))
 }
 
-/// The way to other nodes. The embedded database has a private socket, which no second node can reach, so
-/// that there it leads nowhere. It outlives the sockets, since what requests in flight commit concerns the
-/// other nodes too.
-fn bus(
+/// Begins what a server does without being asked.
+fn look_after(
+    upkeep: Upkeep,
+    revoked: Revoked,
+    config: &Config,
+    tasks: &TaskTracker,
+    stopping: &CancellationToken,
+) {
+    let (store, metrics) = (upkeep.store.clone(), upkeep.metrics.clone());
+    let retention = Retention::new(store, metrics, config.event_days);
+    tasks.spawn(Deleting::beside(&upkeep).run(stopping.clone()));
+    tasks.spawn(retention.run(stopping.clone()));
+    tasks.spawn(revoked.run(stopping.clone()));
+    tasks.spawn(upkeep.run(stopping.clone()));
+}
+
+/// How many sockets may ask the database at a time where they start: some of the connections for reads stay
+/// free for callers.
+fn openings(config: &Config) -> usize {
+    (config.readers as usize * 2).div_ceil(3)
+}
+
+/// The way to other nodes: NATS if there is one, PostgreSQL otherwise. The embedded database has a private
+/// socket, which no second node can reach, so that there it leads nowhere. It outlives the sockets, since
+/// what requests in flight commit concerns the other nodes too.
+async fn bus(
     config: &Config,
     store: &Store,
     metrics: &Arc<Metrics>,
     tasks: &TaskTracker,
     stopping: &CancellationToken,
-) -> Bus {
-    if config.database_url.is_none() {
-        return Bus::local();
+) -> anyhow::Result<Bus> {
+    if let Some(url) = &config.nats_url {
+        let url = url.expose().parse().context("MUSTER_NATS_URL")?;
+        let instance = store.instance().await.context("reading what names the database")?;
+        return Bus::nats(&url, &instance, metrics.clone(), tasks, stopping.clone()).await;
     }
-    Bus::notify(store.clone(), metrics.clone(), tasks, stopping.clone())
+    if config.database_url.is_none() {
+        return Ok(Bus::local());
+    }
+    Ok(Bus::notify(store.clone(), metrics.clone(), tasks, stopping.clone()))
 }
 
 /// Groups of a type that the settings no longer define, or define on other grounds, would be judged by other

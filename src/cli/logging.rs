@@ -12,7 +12,11 @@ use crate::config::{Config, LogFormat};
 
 /// Starts logging for the rest of the process.
 pub(super) fn start(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("reading MUSTER_LOG")?;
+    let mut filter = EnvFilter::try_new(&config.log).context("reading MUSTER_LOG")?;
+    // The client of NATS has a line for every try. The bus has one when NATS goes and one when it comes.
+    if !config.log.contains("async_nats") {
+        filter = filter.add_directive("async_nats=off".parse().context("a filter of log lines")?);
+    }
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -2,7 +2,8 @@
 //!
 //! Both are connections of their own. A notification is sent after the commits that it tells of, in a
 //! transaction that does nothing else: inside a writing transaction it would take a lock of the whole
-//! server over the flush of the log. Channels belong to a database, so that one name is enough.
+//! server over the flush of the log. Channels belong to a database, so that one name is enough; what carries
+//! several databases needs [`Store::instance`].
 
 use std::time::Duration;
 
@@ -33,6 +34,22 @@ pub struct Ear {
 }
 
 impl Store {
+    /// What names the database whatever happens to it, in letters, digits and hyphens: its epoch without the
+    /// timeline, which a promotion changes, and its number in the server, which a copy beside it has not.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn instance(&self) -> Result<String, sqlx::Error> {
+        let found = sqlx::query!(
+            r#"select i.epoch, s.system_identifier as "system!", d.oid as "number!"
+                 from instance i cross join pg_control_system() s
+                 join pg_database d on d.datname = current_database()"#
+        )
+        .fetch_one(self.reads())
+        .await?;
+        Ok(format!("{}-{:x}-{}", found.epoch.simple(), found.system, found.number.0))
+    }
+
     fn bus_options(&self) -> PgConnectOptions {
         PgConnectOptions::clone(&self.options).application_name("muster bus").options([
             ("statement_timeout", "5s"),

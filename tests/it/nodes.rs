@@ -2,6 +2,7 @@
 //!
 //! The scenes here do not know the bus; `notify` and `nats` play them, each over its own.
 
+mod nats;
 mod notify;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ pub(crate) mod faulty;
 pub(crate) mod frames;
 pub(crate) mod held;
 pub(crate) mod judge;
+pub(crate) mod nats;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod socket;

@@ -12,7 +12,7 @@ const ATTEMPTS: u32 = 3;
 
 impl Stream {
     /// Takes what was read. Returns those who need what the log does not have.
-    pub(super) fn fetched(
+    pub(in super::super) fn fetched(
         &mut self,
         read: &Read,
         mut entries: Vec<Arc<Event>>,
@@ -75,7 +75,7 @@ impl Stream {
     }
 
     /// The log cannot be read. Returns those who need it.
-    pub(super) fn fetch_failed(&mut self, read: &Read) -> Vec<ConnId> {
+    pub(in super::super) fn fetch_failed(&mut self, read: &Read) -> Vec<ConnId> {
         if self.head_read == Some(read.ticket) {
             self.head_read = None;
             self.give_up()
