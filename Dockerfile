@@ -5,6 +5,7 @@ COPY Cargo.toml Cargo.lock build.rs sqlx.toml ./
 COPY .sqlx .sqlx
 COPY migrations migrations
 COPY benches benches
+COPY examples examples
 COPY tests tests
 COPY src src
 RUN cargo build --locked --release --bin muster

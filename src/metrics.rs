@@ -119,6 +119,8 @@ pub struct Metrics {
     pub waiting: Gauge,
     /// Entries written to logs.
     pub events: Counter,
+    /// Entries removed from logs for their age.
+    pub events_trimmed: Counter,
     /// Frames handed to sockets.
     pub frames: Counter,
     /// Open sockets.
@@ -190,6 +192,7 @@ impl Metrics {
             lane_wait_seconds: fast(),
             waiting: Gauge::default(),
             events: Counter::default(),
+            events_trimmed: Counter::default(),
             frames: Counter::default(),
             sockets: Gauge::default(),
             sockets_closed: Family::default(),
@@ -216,12 +219,15 @@ impl Metrics {
             database_up: Gauge::default(),
         };
         metrics.bus_up.set(1);
-        metrics.register();
+        metrics.register_calls();
+        metrics.register_delivery();
+        metrics.register_repair();
         metrics.register_bus();
+        metrics.register_upkeep();
         metrics
     }
 
-    fn register(&mut self) {
+    fn register_calls(&mut self) {
         let registry = &mut self.registry;
         registry.register("requests", "Requests answered", self.requests.clone());
         registry.register_with_unit(
@@ -257,6 +263,10 @@ impl Metrics {
             self.waiting.clone(),
         );
         registry.register("events", "Entries written to logs", self.events.clone());
+    }
+
+    fn register_delivery(&mut self) {
+        let registry = &mut self.registry;
         registry.register("frames", "Frames handed to sockets", self.frames.clone());
         registry.register("sockets", "Open sockets", self.sockets.clone());
         registry.register("sockets_closed", "Sockets that ended", self.sockets_closed.clone());
@@ -270,7 +280,6 @@ impl Metrics {
         );
         registry.register("replayed", "Events replayed to clients", self.replayed.clone());
         registry.register("resets", "Parts that clients had to load again", self.resets.clone());
-        registry.register("repaired", "Lost on the way and found again", self.repaired.clone());
         registry.register(
             "lagged",
             "Times that a client read too slowly and was led through the log instead",
@@ -281,11 +290,25 @@ impl Metrics {
             "Sockets that are being led to the end of a log",
             self.catching_up.clone(),
         );
+    }
+
+    fn register_repair(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("repaired", "Lost on the way and found again", self.repaired.clone());
         registry.register_with_unit(
             "repair_horizon",
             "Time for which an open transaction has held the repair horizon back",
             Unit::Seconds,
             self.repair_horizon.clone(),
+        );
+    }
+
+    fn register_upkeep(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "events_trimmed",
+            "Entries removed from logs for their age",
+            self.events_trimmed.clone(),
         );
         registry.register(
             "unreleased_groups",

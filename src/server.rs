@@ -31,7 +31,7 @@ use crate::model::limits::Accounts;
 use crate::rules::{Rulebook, Types};
 use crate::store::types::OwnType;
 use crate::store::{Place, Store};
-use crate::upkeep::{Deleting, Revoked, Told, Upkeep};
+use crate::upkeep::{Deleting, Retention, Revoked, Told, Upkeep};
 
 /// Longest time that background tasks get when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
@@ -77,8 +77,7 @@ impl Server {
         let types = Arc::new(config.types.clone());
         let rulebook = Rulebook { limits: limits.clone(), types: types.clone() };
         let rate = Arc::new(Rate::new(config.rate_per_user));
-        // Some of the connections for reads stay free for callers.
-        let openings = (config.readers as usize * 2).div_ceil(3);
+        let openings = openings(&config);
         let bus = bus(&config, &store, &metrics, &tasks, &hard).await?;
         let hub = Hub::start(store.clone(), bus, metrics.clone(), &faces, soft.clone(), openings);
         let told = told(&auth, &hub);
@@ -98,9 +97,7 @@ impl Server {
             metrics: metrics.clone(),
             rate: rate.clone(),
         };
-        tasks.spawn(Deleting::beside(&upkeep).run(soft.clone()));
-        tasks.spawn(upkeep.run(soft.clone()));
-        tasks.spawn(revoked.run(soft.clone()));
+        look_after(upkeep, revoked, &config, &tasks, &soft);
 
         let app = App {
             engine: engine.clone(),
@@ -217,6 +214,28 @@ async fn database(config: &Config) -> anyhow::Result<(Option<Embedded>, Place)> 
         database: embedded.database().to_owned(),
     };
     Ok((Some(embedded), place))
+}
+
+/// Begins what a server does without being asked.
+fn look_after(
+    upkeep: Upkeep,
+    revoked: Revoked,
+    config: &Config,
+    tasks: &TaskTracker,
+    stopping: &CancellationToken,
+) {
+    let (store, metrics) = (upkeep.store.clone(), upkeep.metrics.clone());
+    let retention = Retention::new(store, metrics, config.event_days);
+    tasks.spawn(Deleting::beside(&upkeep).run(stopping.clone()));
+    tasks.spawn(retention.run(stopping.clone()));
+    tasks.spawn(revoked.run(stopping.clone()));
+    tasks.spawn(upkeep.run(stopping.clone()));
+}
+
+/// How many sockets may ask the database at a time where they start: some of the connections for reads stay
+/// free for callers.
+fn openings(config: &Config) -> usize {
+    (config.readers as usize * 2).div_ceil(3)
 }
 
 /// The way to other nodes: NATS if there is one, PostgreSQL otherwise. The embedded database has a private

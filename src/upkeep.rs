@@ -1,13 +1,14 @@
 //! What a server does without being asked: ends applications whose time is over, releases what large
 //! dismissed groups left behind, forgets what nobody needs any more, and watches the database. Accounts that
-//! are being deleted ([`Deleting`]) and credentials that other nodes revoke ([`Revoked`]) have tasks of
-//! their own, which nothing here holds up.
+//! are being deleted ([`Deleting`]), events that have become too old ([`Retention`]) and credentials that
+//! other nodes revoke ([`Revoked`]) have tasks of their own, which nothing here holds up.
 //!
 //! Every change goes through the engine like a caller's. Several nodes may do the same work at the same
 //! time: whoever comes second finds nothing left to do.
 
 mod deleting;
 mod releases;
+mod retention;
 mod revoked;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::store::Store;
 use releases::Releases;
 
 pub use deleting::Deleting;
+pub use retention::Retention;
 pub use revoked::{Revoked, Told};
 
 /// How often it looks for what is due.

@@ -40,6 +40,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
     });
     let rate_per_user = check.number(&table::RATE_PER_USER);
     let sockets_per_user = check.number(&table::SOCKETS_PER_USER);
+    let event_days = check.number(&table::EVENT_DAYS);
     let cors_origins = check.optional(&table::CORS_ORIGINS, origins).map(Option::unwrap_or_default);
     let lanes = check.number(&table::LANES);
     let readers = check.number(&table::READERS);
@@ -66,6 +67,7 @@ pub(super) fn config(values: &Values, faults: &mut Vec<Fault>) -> Checked<Config
         rate_per_user: rate_per_user?,
         cors_origins: cors_origins?,
         sockets_per_user: sockets_per_user?,
+        event_days: event_days?,
         lanes: lanes?,
         readers: readers?,
         log: log?,

@@ -113,6 +113,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Websockets that one user may hold on this node.
     pub sockets_per_user: u32,
+    /// Days for which events are kept.
+    pub event_days: i32,
     /// Lanes of the engine, and so database connections that write.
     pub lanes: usize,
     /// Most database connections for reads.

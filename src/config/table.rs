@@ -214,6 +214,8 @@ settings! {
         "changes of one group's attributes in a second").preset("10");
     APPLICATION_DAYS: Setting::new("MUSTER_APPLICATION_DAYS", number(1, 3_650),
         "days for which an application stays open").preset("7");
+    EVENT_DAYS: Setting::new("MUSTER_EVENT_DAYS", number(1, 3_650),
+        "days for which events are kept; a client that was away longer is told to load everything again").preset("35");
     USER_ID_BYTES: Setting::new("MUSTER_USER_ID_BYTES", number(1, 64), "longest user id, in bytes")
         .preset("32");
     RATE_PER_USER: Setting::new("MUSTER_RATE_PER_USER", number(1, 1_000_000),

@@ -59,6 +59,7 @@ fn without_any_setting_the_documented_defaults_hold() {
     assert_eq!(config.admins.iter().map(UserId::as_str).collect::<Vec<_>>(), ["administrator"]);
     assert_eq!(config.limits, Limits::defaults());
     assert_eq!((config.rate_per_user, config.sockets_per_user, config.readers), (50, 20, 10));
+    assert_eq!(config.event_days, 35);
     assert!((1..=64).contains(&config.lanes));
     assert!(config.cors_origins.is_empty());
     assert_eq!((config.log.as_str(), config.log_format), ("info", LogFormat::Text));

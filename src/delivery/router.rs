@@ -34,6 +34,7 @@
 mod chaos;
 mod conns;
 mod mend;
+mod place;
 mod stream;
 mod streams;
 mod tail;

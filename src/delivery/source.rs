@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::resume::Position;
 use crate::model::{Error, LogEntry, StreamKey, UserId};
 use crate::store::Store;
-use crate::store::events::Snapshot;
+use crate::store::events::{Asked, Snapshot};
 use crate::store::logs::Span;
 use crate::store::repair::{Holder, Sweep, UserChanges};
 
@@ -81,7 +81,8 @@ impl Source for Store {
         user: &UserId,
         position: Option<&Position>,
     ) -> Result<Snapshot, Error> {
-        Self::snapshot(self, user, position.map(|position| &position.groups)).await
+        let asked = position.map(|at| Asked { user: at.user, groups: &at.groups });
+        Self::snapshot(self, user, asked).await
     }
 
     async fn logs(&self, spans: &[Span], limit: i64) -> Result<Vec<Vec<LogEntry>>, Error> {

@@ -293,7 +293,7 @@ impl Source for Database {
 
     async fn heads(&self, streams: &[(StreamKey, i64)]) -> Result<Vec<(StreamKey, i64)>, Error> {
         let inside = self.inside();
-        let head = |key: &StreamKey| inside.logs.get(key).map_or(0, |log| log.len());
+        let head = |key: &StreamKey| inside.logs.get(key).map_or(0, Vec::len);
         let heads = streams.iter().map(|(key, seq)| (key, *seq, i64::try_from(head(key))));
         let further = heads.filter_map(|(key, seq, head)| {
             head.ok().filter(|head| *head > seq).map(|head| (key.clone(), head))

@@ -53,6 +53,8 @@ impl Lane {
 
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self) {
+        // The first caller need not wait for it. If it is not possible now, his batch tries again.
+        self.connection = self.connect().await.ok();
         while let Some(taken) = self.queue.take().await {
             let rest = self.run_batch(taken.commands).await;
             let waits: Vec<Key> = rest.alone.iter().map(|one| Key::of(&one.command)).collect();

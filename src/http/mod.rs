@@ -4,8 +4,9 @@
 //! and the reads, never each other's types: each decodes its own words into
 //! [`Operation`](crate::model::Operation)s and maps [`Reason`](crate::model::Reason)s to its own codes.
 //! Health and metrics ([`ops`]) have a listener of their own; people read of the native face at `/docs`
-//! ([`docs`]).
+//! ([`docs`]), and programs follow its websocket with `/client.js` ([`client`]).
 
+pub mod client;
 pub mod docs;
 pub mod ids;
 pub mod layers;
@@ -63,6 +64,7 @@ pub fn public(app: App, cors_origins: &[String]) -> anyhow::Result<Router> {
         .nest("/v1", v1::router())
         .merge(v4::router())
         .merge(docs::router())
+        .merge(client::router())
         .fallback(v1::problem::unknown_route)
         .method_not_allowed_fallback(v1::problem::method_not_allowed);
     layers::surround(routes, &app, cors_origins).map(|router| router.with_state(app))

@@ -20,6 +20,7 @@ pub mod logs;
 pub mod members;
 pub mod notify;
 pub mod repair;
+pub mod retention;
 pub mod types;
 pub mod upkeep;
 pub mod users;
@@ -120,7 +121,11 @@ impl Store {
         })?;
         let reads = pool(
             readers,
-            options.clone().application_name("muster read").options([("statement_timeout", "10s")]),
+            // Reads are short: compiling one takes longer than running it.
+            options
+                .clone()
+                .application_name("muster read")
+                .options([("statement_timeout", "10s"), ("jit", "off")]),
         );
         // As for the lanes: every statement of these is a walk along an index.
         let repairs = pool(

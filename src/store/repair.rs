@@ -65,6 +65,39 @@ pub struct ChangedMembership {
     pub head: i64,
 }
 
+/// What a sweep saw.
+#[derive(Default)]
+struct Grown {
+    heads: BTreeMap<StreamKey, i64>,
+    /// Of the logs of groups and of personal ones: how many entries were seen, and the last transaction.
+    seen: [(i64, i64); 2],
+}
+
+impl Grown {
+    fn add(&mut self, key: StreamKey, seq: i64, transaction: i64) {
+        let family = usize::from(matches!(key, StreamKey::User(_)));
+        let (count, last) = &mut self.seen[family];
+        *count += 1;
+        *last = transaction.max(*last);
+        let head = self.heads.entry(key).or_insert(seq);
+        *head = seq.max(*head);
+    }
+
+    /// Where the next sweep goes on if this one was full.
+    fn full(&self) -> Option<i64> {
+        let full = self.seen.iter().filter(|(count, _)| *count >= SWEEP);
+        full.map(|(_, last)| last + 1).min()
+    }
+}
+
+fn key(personal: bool, id: &str) -> StreamKey {
+    if personal {
+        StreamKey::User(UserId::from_stored(id))
+    } else {
+        StreamKey::Group(GroupId::from_stored(id))
+    }
+}
+
 impl Store {
     /// Which logs grew by transactions numbered from `from` on, as far as all of those before the oldest
     /// running one go. Without `from` nothing but where to begin.
@@ -109,34 +142,22 @@ impl Store {
             .map_err(|error| unavailable(&error))?;
         let (xmin, now) = (first.xmin, first.now);
         let held_by = (first.xmin < first.xmax).then_some(first.xmin);
-        let mut heads: BTreeMap<StreamKey, i64> = BTreeMap::new();
-        // What was looked at of each family of logs: how many entries, and the last transaction.
-        let mut seen = [(0_i64, 0_i64); 2];
+        let mut grown = Grown::default();
         for row in rows {
-            let (Some(personal), Some(id), Some(seq), Some(xid)) =
+            if let (Some(personal), Some(id), Some(seq), Some(xid)) =
                 (row.personal, row.id, row.seq, row.xid)
-            else {
-                continue;
-            };
-            let (count, last) = &mut seen[usize::from(personal)];
-            *count += 1;
-            *last = xid.max(*last);
-            let key = if personal {
-                StreamKey::User(UserId::from_stored(&id))
-            } else {
-                StreamKey::Group(GroupId::from_stored(&id))
-            };
-            let head = heads.entry(key).or_insert(seq);
-            *head = seq.max(*head);
+            {
+                grown.add(key(personal, &id), seq, xid);
+            }
         }
-        let full = seen.iter().filter(|(count, _)| *count >= SWEEP).map(|(_, last)| last + 1).min();
+        let full = grown.full();
         Ok(Sweep {
             epoch: printed.into(),
             next: full.unwrap_or(xmin),
             more: full.is_some(),
             held_by,
             now,
-            heads: heads.into_iter().collect(),
+            heads: grown.heads.into_iter().collect(),
         })
     }
 
@@ -208,13 +229,6 @@ impl Store {
         .fetch_all(&self.repairs)
         .await
         .map_err(|error| unavailable(&error))?;
-        let key = |personal: bool, id: &str| {
-            if personal {
-                StreamKey::User(UserId::from_stored(id))
-            } else {
-                StreamKey::Group(GroupId::from_stored(id))
-            }
-        };
         Ok(rows.iter().map(|row| (key(row.personal, &row.id), row.seq)).collect())
     }
 

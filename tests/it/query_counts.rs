@@ -4,6 +4,7 @@
 //! The statements are counted on the wire between the server and PostgreSQL, so nothing of the server and
 //! no extension of PostgreSQL has to be trusted or installed.
 
+mod resuming;
 mod tap;
 
 use std::collections::BTreeSet;

@@ -291,9 +291,9 @@ impl World {
     /// The repairer's second question: which memberships of the connected users changed.
     fn compare(&mut self) {
         for (user, known) in self.router.users() {
-            let changes = self.changes.get(&user).cloned().unwrap_or_default();
+            let all = self.changes.get(&user).cloned().unwrap_or_default();
             let known = usize::try_from(known).expect("small");
-            let changed: BTreeSet<StreamKey> = changes.into_iter().skip(known).collect();
+            let changed: BTreeSet<StreamKey> = all.into_iter().skip(known).collect();
             if changed.is_empty() {
                 continue;
             }
@@ -471,18 +471,12 @@ impl World {
         busy
     }
 
+    /// What becomes of entries on their way. In calm weather they only arrive, in order.
     #[expect(clippy::needless_pass_by_value, reason = "an operation is done once")]
-    fn apply(&mut self, op: Op) {
+    fn fly(&mut self, op: Op) {
         let pick = |which: usize, len: usize| (len > 0).then(|| which % len);
         let flying = self.flying.len();
-        let clients = self.clients.len();
         match op {
-            Op::Change { group: number, users, ends_all } => {
-                self.change(group(number), users, ends_all);
-            }
-            Op::Note { user: number } => {
-                self.append(StreamKey::User(user(number)), Vec::new(), Ends::Users(Vec::new()));
-            }
             Op::Deliver { which } => {
                 if let Some(which) = pick(if self.calm { 0 } else { which }, flying) {
                     let entry = self.flying.remove(which);
@@ -500,6 +494,29 @@ impl World {
                     self.flying.remove(which);
                 }
             }
+            Op::Echo { group: number, which } if !self.calm => {
+                let log = self.log(&group(number));
+                if let Some(entry) = pick(which, log.len()).map(|which| log[which].clone()) {
+                    self.deliver(&entry);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, op: Op) {
+        let pick = |which: usize, len: usize| (len > 0).then(|| which % len);
+        let clients = self.clients.len();
+        match op {
+            Op::Change { group: number, users, ends_all } => {
+                self.change(group(number), users, ends_all);
+            }
+            Op::Note { user: number } => {
+                self.append(StreamKey::User(user(number)), Vec::new(), Ends::Users(Vec::new()));
+            }
+            Op::Deliver { .. } | Op::Repeat { .. } | Op::Lose { .. } | Op::Echo { .. } => {
+                self.fly(op);
+            }
             Op::Heads => self.heads(),
             Op::Compare => self.compare(),
             Op::Lag { which } => {
@@ -511,13 +528,6 @@ impl World {
                 self.router.end_of_round();
                 self.carry_out(Vec::new());
             }
-            Op::Echo { group: number, which } if !self.calm => {
-                let log = self.log(&group(number));
-                if let Some(entry) = pick(which, log.len()).map(|which| log[which].clone()) {
-                    self.deliver(&entry);
-                }
-            }
-            Op::Repeat { .. } | Op::Lose { .. } | Op::Echo { .. } => {}
             Op::Connect { user: number, resume } => self.connect(user(number), resume),
             Op::Step { which } => {
                 if let Some(which) = pick(which, clients) {

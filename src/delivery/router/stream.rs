@@ -1,5 +1,7 @@
 //! One stream: the end of its log, and how the connections stand in it.
 
+mod answers;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -7,43 +9,9 @@ use crate::model::{Ends, LogEntry, StreamKey};
 
 use super::super::event::Event;
 use super::conns::Conn;
+use super::place::Place;
 use super::tail::Tail;
 use super::{ConnId, Desk, Effect, Origin, Purpose, Read, Standing, Start};
-
-/// How often the log may lack what it must have before those who need it are sent away.
-const ATTEMPTS: u32 = 3;
-
-/// Where a connection stands that is not at the end of the log.
-#[derive(Debug)]
-pub(super) struct Place {
-    /// The last entry that is settled for it: sent, or not meant for it.
-    pub(super) at: i64,
-    /// It has not caught up before this one.
-    pub(super) until: i64,
-    /// When its membership ended at `until`: nothing up to this one is meant for it.
-    pub(super) head: i64,
-    /// Whether its user is a member behind `at`.
-    pub(super) member: bool,
-}
-
-impl Place {
-    /// Takes the next entry. True when the connection gets it.
-    fn step(&mut self, entry: &LogEntry, conn: &Conn) -> bool {
-        let told = if self.member {
-            self.member = !entry.ends.includes(&conn.user);
-            true
-        } else {
-            self.member = entry.starts.contains(&conn.user) && entry.at >= conn.since;
-            self.member
-        };
-        self.at = entry.seq;
-        if self.at == self.until && self.until < self.head {
-            self.at = self.head;
-            self.member = false;
-        }
-        told
-    }
-}
 
 /// One stream.
 #[derive(Debug)]
@@ -386,93 +354,6 @@ impl Stream {
             self.past_read =
                 after.map(|after| desk.ask(&self.key, (after, base), 0, Purpose::Past));
         }
-    }
-
-    /// Takes what was read. Returns those who need what the log does not have.
-    pub(super) fn fetched(
-        &mut self,
-        read: &Read,
-        mut entries: Vec<Arc<Event>>,
-        more: bool,
-        desk: &mut Desk,
-    ) -> Vec<ConnId> {
-        let expected = read.after.saturating_add(1)..;
-        let sound = entries.iter().zip(expected).take_while(|(one, seq)| one.seq == *seq).count();
-        let whole = sound == entries.len();
-        entries.truncate(sound);
-        if self.head_read == Some(read.ticket) {
-            self.head_read = None;
-            self.head_came(read, &entries, whole && !more, desk)
-        } else if self.past_read == Some(read.ticket) {
-            self.past_read = None;
-            self.past_came(read, &entries, desk)
-        } else {
-            Vec::new()
-        }
-    }
-
-    fn head_came(
-        &mut self,
-        read: &Read,
-        entries: &[Arc<Event>],
-        all: bool,
-        desk: &mut Desk,
-    ) -> Vec<ConnId> {
-        for entry in entries {
-            if let Some(tail) = &mut self.tail {
-                tail.hold(entry.clone(), desk.bounds.held);
-            }
-            while let Some(next) = self.tail.as_mut().and_then(Tail::take_next) {
-                self.pass(&next, desk);
-                desk.tally.entries_found += 1;
-            }
-        }
-        if all && read.through == i64::MAX {
-            self.unsure = false;
-        }
-        let Some(tail) = &self.tail else { return Vec::new() };
-        if !(tail.behind() && tail.last() == read.after) {
-            return Vec::new();
-        }
-        if read.attempt + 1 >= ATTEMPTS {
-            return self.give_up();
-        }
-        let span = (read.after, read.through);
-        self.head_read = Some(desk.ask(&self.key, span, read.attempt + 1, read.purpose));
-        Vec::new()
-    }
-
-    fn past_came(&mut self, read: &Read, entries: &[Arc<Event>], desk: &mut Desk) -> Vec<ConnId> {
-        let apart: Vec<ConnId> = self.apart.keys().copied().collect();
-        for id in apart {
-            self.replay(id, entries, desk);
-        }
-        // Whoever still stands where the read began needs the entry after it, and the log lacks it.
-        if entries.is_empty() { self.behind(read.after) } else { Vec::new() }
-    }
-
-    /// The log cannot be read. Returns those who need it.
-    pub(super) fn fetch_failed(&mut self, read: &Read) -> Vec<ConnId> {
-        if self.head_read == Some(read.ticket) {
-            self.head_read = None;
-            self.give_up()
-        } else if self.past_read == Some(read.ticket) {
-            self.past_read = None;
-            self.behind(read.after)
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// Gives the stream up. Returns all who were in it.
-    fn give_up(&mut self) -> Vec<ConnId> {
-        self.tail = None;
-        let all = self.live.iter().chain(self.apart.keys()).chain(&self.interested);
-        all.copied().collect()
-    }
-
-    fn behind(&self, at: i64) -> Vec<ConnId> {
-        self.apart.iter().filter(|(_, place)| place.at <= at).map(|(id, _)| *id).collect()
     }
 }
 

@@ -9,8 +9,9 @@ use super::groups::{standing, view};
 use super::openapi::shapes;
 use super::reply::{Answer, cut, ok};
 use crate::http::App;
-use crate::model::{Error, StreamKey};
+use crate::model::{Error, Reason};
 use crate::rules::matrix::Action;
+use crate::store::events::History;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +24,8 @@ struct Page<'a> {
 
 /// A group's events.
 ///
-/// As the websocket sent them. A member sees them from the one that made him a member, an app administrator all.
+/// As the websocket sent them. A member sees them from the one that made him a member, an app administrator all; nobody
+/// else any. `oldest` is the first that the caller can still read: events go after `MUSTER_EVENT_DAYS`.
 #[utoipa::path(
     get, path = "/groups/{groupID}/events", tag = "Events",
     params(
@@ -53,15 +55,23 @@ pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
     let rules = app.types.of(&view.group);
     rules.permit(Action::ReadMembers, standing(&asked.caller, &view))?;
-    let first = if asked.caller.administrator { 1 } else { view.joined_seq.unwrap_or(1) };
+    let first = match view.joined_seq {
+        _ if asked.caller.administrator => 1,
+        Some(joined) => joined,
+        // Also where a type of the operator's own shows its members to strangers.
+        None => return Err(not_a_member().into()),
+    };
     let group = &view.group.id;
-    let kept = app.store.oldest(group).await?.unwrap_or(view.group.seq + 1);
-    let stream = StreamKey::Group(group.clone());
-    let mut entries = app.store.log(&stream, after.max(first - 1), i64::MAX, limit + 1).await?;
+    let History { oldest, mut entries } =
+        app.store.history(group, after.max(first - 1), limit + 1).await?;
     let next = cut(&mut entries, limit).map(|entry| entry.seq.to_string());
     let frames: Result<Vec<&RawValue>, _> =
         entries.iter().map(|entry| serde_json::from_str(&entry.frame)).collect();
-    Ok(ok(Page { event_list: frames.map_err(Error::internal)?, oldest: kept.max(first), next }))
+    Ok(ok(Page { event_list: frames.map_err(Error::internal)?, oldest: oldest.max(first), next }))
+}
+
+fn not_a_member() -> Error {
+    Error::new(Reason::NotAMember, "the caller is not a member of the group")
 }
 
 fn number(field: &str, text: &str) -> Result<i64, Error> {

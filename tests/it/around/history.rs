@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ADMIN, Server};
+use crate::common::{ADMIN, Server, cluster};
 use crate::groups::{add, at, group_of};
 
 fn seqs(data: &Value) -> Vec<i64> {
@@ -62,6 +62,31 @@ async fn nobody_else_sees_events() {
     server.post("bob", &at(&group, "quit"), json!({})).await.ok();
     let answer = server.get("bob", &path).await;
     assert_eq!((answer.status, &answer.body["code"]), (403, &json!(10007)), "{answer:?}");
+    server.stop().await;
+}
+
+/// A type may show its members to strangers; what happened in the group it shows to none.
+#[tokio::test]
+async fn a_stranger_who_may_see_the_members_sees_no_events() {
+    let text = "[types.Hall]\nbased_on = \"Public\"\nwho = { read_members = \"anybody\" }\n";
+    let server = Server::with_file(&cluster::fresh_database().await, text).await;
+    server.group("alice", "h", "Hall", json!({})).await;
+    let members = server.get("stranger", &at("h", "members")).await.ok();
+    assert_eq!(members["memberList"].as_array().map(Vec::len), Some(1));
+    server.get("stranger", &at("h", "events")).await.refused(403, 10007, "not_a_member");
+    assert_eq!(seqs(&server.get("alice", &at("h", "events")).await.ok()), [1]);
+    assert_eq!(seqs(&server.get(ADMIN, &at("h", "events")).await.ok()), [1]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_dismissed_group_shows_no_events() {
+    let server = Server::start().await;
+    let group = eventful(&server).await;
+    server.delete("alice", &at(&group, "")).await.ok();
+    for reader in ["alice", "bob", "stranger", ADMIN] {
+        server.get(reader, &at(&group, "events")).await.refused(404, 10010, "group_not_found");
+    }
     server.stop().await;
 }
 

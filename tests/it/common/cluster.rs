@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::sync::Mutex;
 
 struct Cluster {
+    dir: PathBuf,
     socket_dir: PathBuf,
     user: String,
     template: String,
@@ -43,6 +44,7 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
             store.migrate().await.expect("migrations");
             store.close().await;
             let cluster = Cluster {
+                dir,
                 socket_dir: embedded.socket_dir().to_owned(),
                 user: embedded.user().to_owned(),
                 template: embedded.database().to_owned(),
@@ -91,6 +93,19 @@ impl Cluster {
 
 async fn cluster() -> &'static Cluster {
     tokio::task::spawn_blocking(|| LazyLock::force(&CLUSTER)).await.expect("the cluster")
+}
+
+/// The directory of the run, which is gone after it.
+pub(crate) async fn directory() -> &'static std::path::Path {
+    &cluster().await.dir
+}
+
+/// The directory with the programs of the PostgreSQL that runs here.
+pub(crate) async fn programs() -> PathBuf {
+    let options = cluster().await.dir.join("pg/postmaster.opts");
+    let line = std::fs::read_to_string(options).expect("how the server was started");
+    let (server, _) = line.split_once(" \"").expect("a program and its options");
+    PathBuf::from(server).parent().expect("a directory").to_owned()
 }
 
 /// A connection to the database `postgres`.

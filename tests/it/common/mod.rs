@@ -3,10 +3,12 @@
 pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod contract;
+pub(crate) mod faulty;
 pub(crate) mod frames;
 pub(crate) mod held;
 pub(crate) mod judge;
 pub(crate) mod nats;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod wire;
@@ -332,11 +334,17 @@ pub(crate) async fn metric(server: &Server, line: &str) -> i64 {
 /// What must hold in every database: the rule, and a query for what breaks it.
 const RULES: &[(&str, &str)] = &[
     (
-        "a group's log is 1..seq without holes",
-        "select g.group_id from groups g
-           left join (select group_id, count(*) n, min(seq) lo, max(seq) hi
+        "a group's log is a run without holes that ends at seq, or empty",
+        "select coalesce(g.group_id, e.group_id) from groups g
+           full join (select group_id, count(*) n, min(seq) lo, max(seq) hi
                         from group_events group by 1) e using (group_id)
-          where e.n is distinct from g.seq or e.lo is distinct from 1 or e.hi is distinct from g.seq",
+          where g.group_id is null or e.n <> e.hi - e.lo + 1 or e.hi <> g.seq or e.lo < 1",
+    ),
+    (
+        "what the logs of groups lack at their front is what was trimmed for its age",
+        "select 'all' where (select trimmed from retention where log = 1)
+            is distinct from (select coalesce(sum(seq), 0) from groups)
+                             - (select count(*) from group_events)",
     ),
     (
         "member_count is the number of members",
@@ -374,13 +382,23 @@ const RULES: &[(&str, &str)] = &[
                                      where a.subject = u.user_id and a.state = 0)",
     ),
     (
-        "a user's own stream is 1..user_seq without holes, or goes on behind a deleted account's",
+        "a user's own stream is a run without holes that ends at user_seq, or empty, and begins behind a \
+         deleted account's",
         "select u.user_id from users u
            left join revocations r using (user_id)
-           left join (select user_id, count(*) n, max(seq) hi
-                        from user_events group by 1) e using (user_id)
-          where coalesce(e.n, 0) <> u.user_seq - coalesce(r.user_seq, 0)
-             or coalesce(e.hi, coalesce(r.user_seq, 0)) <> u.user_seq",
+           join (select user_id, count(*) n, min(seq) lo, max(seq) hi
+                   from user_events group by 1) e using (user_id)
+          where e.n <> e.hi - e.lo + 1 or e.hi <> u.user_seq or e.lo <= coalesce(r.user_seq, 0)",
+    ),
+    (
+        "what the users' own streams lack at their front was trimmed for its age; of accounts that are gone \
+         only the count of it is left",
+        "select 'all' from (
+             select coalesce(sum(u.user_seq - coalesce(r.user_seq, 0)
+                                 - (select count(*) from user_events e where e.user_id = u.user_id)), 0)
+                    as lacking
+               from users u left join revocations r using (user_id)) l
+          where l.lacking not between 0 and (select trimmed from retention where log = 2)",
     ),
     (
         "memberships lie within the log",

@@ -24,18 +24,29 @@ fn free_ports() -> (u16, u16) {
 impl Process {
     /// Starts `muster serve` with these settings beside the usual ones and waits until it is ready.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
-        let process = Self::spawn(settings);
+        let process = Self::spawn(settings, None);
         process.ready().await;
         process
     }
 
-    fn spawn(settings: &[(&str, &str)]) -> Self {
+    /// The same; what it logs is added to this file.
+    pub(crate) async fn start_with_log(settings: &[(&str, &str)], log: &Path) -> Self {
+        let process = Self::spawn(settings, Some(log));
+        process.ready().await;
+        process
+    }
+
+    fn spawn(settings: &[(&str, &str)], log: Option<&Path>) -> Self {
         let (port, ops_port) = free_ports();
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         for (name, _) in std::env::vars() {
             if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
                 command.env_remove(name);
             }
+        }
+        if let Some(log) = log {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
+            command.stderr(file.expect("a file for the log"));
         }
         let child = command
             .arg("serve")
@@ -67,6 +78,23 @@ impl Process {
             .status()
             .expect("kill");
         assert!(status.success(), "kill -{name}");
+    }
+
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it in order and waits for its end. Returns whether it said that all went well.
+    pub(crate) async fn terminate(mut self) -> bool {
+        self.signal("TERM");
+        for _ in 0..1_200 {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.success();
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("it does not end within thirty seconds")
     }
 
     /// Kills it as a power cut would, and waits for its end.

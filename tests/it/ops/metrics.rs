@@ -77,14 +77,21 @@ impl Exposition {
         }
         for (family, _) in self.types.iter().filter(|(_, kind)| *kind == "histogram") {
             let bucket = format!("{family}_bucket");
-            let counts: Vec<&Sample> =
-                self.samples.iter().filter(|sample| sample.name == bucket).collect();
-            assert!(counts.is_sorted_by(|one, two| one.value <= two.value), "{counts:?}");
-            let last = counts.last().expect("buckets");
-            assert_eq!(last.labels, r#"le="+Inf""#);
-            #[expect(clippy::float_cmp, reason = "both are whole numbers")]
-            let adds_up = last.value == self.value(&format!("{family}_count"), "");
-            assert!(adds_up, "{family}");
+            let of_family = self.samples.iter().filter(|sample| sample.name == bucket);
+            // The buckets of each set of labels, by what stands behind the bound.
+            let mut sets: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
+            for sample in of_family {
+                let others = sample.labels.split_once(',').map_or("", |(_, others)| others);
+                sets.entry(others).or_default().push(sample);
+            }
+            for (others, counts) in sets {
+                assert!(counts.is_sorted_by(|one, two| one.value <= two.value), "{counts:?}");
+                let last = counts.last().expect("buckets");
+                assert!(last.labels.starts_with(r#"le="+Inf""#), "{last:?}");
+                #[expect(clippy::float_cmp, reason = "both are whole numbers")]
+                let adds_up = last.value == self.value(&format!("{family}_count"), others);
+                assert!(adds_up, "{family} {others}");
+            }
         }
     }
 

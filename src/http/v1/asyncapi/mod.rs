@@ -50,8 +50,12 @@ const REASONS: &[(&str, &[&str], &str)] = &[
     ("lag", &["user", "group"], "more was missed than is told again"),
 ];
 
-/// Who does what with which messages; what answers it.
-const OPERATIONS: &[(&str, &str, &str, &[&str], Option<&str>)] = &[
+/// An operation: its name, who does it, what it is, its messages, and what answers it.
+type Operation =
+    (&'static str, &'static str, &'static str, &'static [&'static str], Option<&'static str>);
+
+/// Who does what with which messages.
+const OPERATIONS: &[Operation] = &[
     ("hello", "receive", "The client says who it is and where it stands.", &["hello"], None),
     ("renew", "receive", "The client brings a fresh credential.", &["auth"], None),
     ("ask", "receive", "The client asks for a sign of life.", &["ping"], Some("pong")),
@@ -125,7 +129,9 @@ impl Parts {
         parts.frame::<frames::Ready>("ready");
         parts.frame::<frames::Reset>("reset");
         parts.frame::<frames::Bye>("bye");
-        EventKind::ALL.iter().for_each(|kind| parts.event(*kind));
+        for kind in EventKind::ALL {
+            parts.event(*kind);
+        }
         for (schema, scope) in SCOPES {
             parts.always(schema, "type", "reset");
             parts.always(schema, "scope", scope);

@@ -1,0 +1,58 @@
+//! Loading groups over REST, from whichever node answers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::Shared;
+use crate::common::jwt_of;
+use crate::faults::churn::encoded;
+use crate::faults::record::Said;
+use crate::faults::truth::Members;
+
+/// Loads what is asked for, one group after the other, until it has each.
+pub(super) async fn load(shared: Arc<Shared>, mut asked: mpsc::UnboundedReceiver<String>) {
+    let client = shared.nodes.http();
+    let token = jwt_of(&shared.user, 86_400);
+    let mut dice = StdRng::seed_from_u64(0);
+    while let Some(group) = asked.recv().await {
+        // Whoever asked again meanwhile is served by this time, too.
+        let wanted = shared.wanted.lock().expect("nobody panicked").remove(&group);
+        while wanted {
+            let url = shared.nodes.any(&mut dice);
+            let request =
+                client.get(format!("{url}/v1/groups/{}/members?limit=1000", encoded(&group)));
+            let request = request.bearer_auth(&token).timeout(Duration::from_secs(10));
+            let answer = async {
+                let response = request.send().await.ok()?;
+                let status = response.status().as_u16();
+                Some((status, response.json::<Value>().await.ok()?))
+            };
+            match answer.await {
+                Some((200, body)) => {
+                    let list = Some(members(&body["data"]));
+                    shared.note(Said::Loaded { group, list });
+                    break;
+                }
+                Some((403 | 404, _)) => {
+                    shared.note(Said::Loaded { group, list: None });
+                    break;
+                }
+                _ => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+        shared.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn members(data: &Value) -> (i64, Members) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = data["memberList"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let line = |one: &Value| (text(&one["userID"]), (text(&one["role"]), text(&one["nameCard"])));
+    (data["seq"].as_i64().unwrap_or(-1), lines.iter().map(line).collect())
+}
