@@ -103,7 +103,9 @@ impl Wire {
     }
 
     /// A wire to the NATS server of this address, and the server's address through it.
-    pub(crate) async fn before_nats(address: SocketAddr, odds: Odds, seed: u64) -> (Self, String) {
+    pub(crate) async fn before_nats(url: &str, odds: Odds, seed: u64) -> (Self, String) {
+        let address = url.strip_prefix("nats://").and_then(|place| place.parse().ok());
+        let address: SocketAddr = address.expect("an address");
         let wire = Self::open(Server::Address(address), Language::Nats, odds, seed).await;
         let through = format!("nats://{}", wire.address);
         (wire, through)
