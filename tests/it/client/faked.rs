@@ -114,7 +114,14 @@ async fn a_cursor_that_is_given_stays_where_it_is_until_events_and_resets_move_i
     let groups = json!({ "a": 5, "b": 6, "gone": 7, "left": 2, "end": 1 });
     let expected = json!({ "epoch": "e", "user": 3, "groups": groups });
     assert_eq!(fake.hello, json!({ "type": "hello", "token": "a token", "cursor": expected }));
-    // `b` cannot be replayed: the server starts it at its end, and says so in a moment. `new` is one that he
+    // `b` cannot be replayed: the server starts it at its end, and breaks before it has said so.
+    fake.welcome("e", 3, &[("a", 5), ("b", 20)]).await;
+    fake.say(&json!({ "type": "pong" })).await;
+    page.expect("onWelcome").await;
+    drop(fake);
+    let mut fake = page.accept().await;
+    assert_eq!(fake.hello["cursor"], expected, "`b` is still where it was");
+    // The same, and this time it says so in a moment. `new` is one that he
     // joined meanwhile, told of in a frame of its own; names that every object has are groups like others.
     let more = [("new", 8), ("constructor", 1), ("__proto__", 1)];
     fake.welcome("e", 3, &[("a", 5), ("b", 20)]).await;
@@ -132,7 +139,8 @@ async fn a_cursor_that_is_given_stays_where_it_is_until_events_and_resets_move_i
     let text = fake.hello["cursor"].to_string();
     let expected = r#"{"epoch":"e","user":9,"groups":{"a":6,"b":20,"gone":7,"new":8,"constructor":1,"__proto__":2}}"#;
     assert_eq!(text, expected);
-    let welcomed = &page.settled().await.iter().find(|one| one[0] == "onWelcome").expect("it")[1];
+    page.settled().await;
+    let welcomed = &page.calls("onWelcome")[1][1];
     let all = [("a", 5), ("b", 20), more[0], more[1], more[2]];
     assert_eq!((&welcomed["groups"], &welcomed["userID"]), (&lines(&all), &json!("bob")));
 
@@ -283,5 +291,14 @@ async fn a_callback_that_throws_breaks_neither_the_cursor_nor_the_socket() {
     page.settled().await;
     let after: Vec<&Value> = page.seen[before..].iter().map(|one| &one[0]).collect();
     assert_eq!(after, ["onMemberInvited", "onCursor", "settled"]);
+    page.run("client = follow({ url: location.origin, token, onWelcome: () => client.close() });");
+    let mut fake = page.accept().await;
+    let before = page.seen.len();
+    fake.welcome("e", 0, &[("g", 10)]).await;
+    fake.ready().await;
+    assert_eq!(fake.frame().await, None, "it closes");
+    page.settled().await;
+    let after: Vec<&Value> = page.seen[before..].iter().map(|one| &one[0]).collect();
+    assert_eq!(after, ["onCursor", "settled"]);
     page.stays_away(std::time::Duration::from_secs(2)).await;
 }

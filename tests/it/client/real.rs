@@ -48,6 +48,39 @@ async fn accept(server: &Server, user: &str) {
     }
 }
 
+/// Whatever can happen in a group of Bob's, his own end and new beginning included.
+async fn live_in_g1(server: &Server) {
+    post(server, "alice", "g1/invite", json!({ "userList": ["carol", "dave"] })).await;
+    server.patch("bob", "/v1/groups/g1/members/bob", json!({ "nameCard": "B" })).await.ok();
+    server.patch("bob", "/v1/groups/g1", json!({ "groupName": "new" })).await.ok();
+    let attributes = json!({ "attributes": { "k": "v" } });
+    server.put("bob", "/v1/groups/g1/attributes", attributes).await.ok();
+    let silent =
+        json!({ "GroupId": "g1", "Silence": 1, "MemberList": [{ "Member_Account": "erin" }] });
+    server.v4("group_open_http_svc/add_group_member", silent).await;
+    post(server, "dave", "g1/quit", json!({})).await;
+    post(server, "alice", "g1/kick", json!({ "userList": ["carol"], "reason": "r" })).await;
+    post(server, "alice", "g1/kick", json!({ "userList": ["bob"] })).await;
+    post(server, "alice", "g1/invite", json!({ "userList": ["frank"] })).await;
+    post(server, "alice", "g1/invite", json!({ "userList": ["bob"] })).await;
+}
+
+/// A group of Bob's own from its beginning to its end, and an invitation that waits for him.
+async fn live_elsewhere(server: &Server) {
+    let asks = json!({ "joinOption": "NeedPermission" });
+    server.group("bob", "p1", "Public", asks).await;
+    post(server, "erin", "p1/join", json!({ "message": "let me in" })).await;
+    accept(server, "bob").await;
+    server.patch("bob", "/v1/groups/p1/members/erin", json!({ "role": "Admin" })).await.ok();
+    server.patch("bob", "/v1/groups/p1/members/erin", json!({ "role": "Member" })).await.ok();
+    server.delete("bob", "/v1/groups/p1").await.ok();
+
+    server.group("alice", "g2", "Work", json!({})).await;
+    server.put("bob", "/v1/users/me", json!({ "inviteConsent": "ask" })).await.ok();
+    post(server, "alice", "g2/invite", json!({ "userList": ["bob"] })).await;
+    accept(server, "bob").await;
+}
+
 #[tokio::test]
 #[ignore = "needs Chromium: .ci/run installs it"]
 async fn every_callback_of_a_page_of_another_origin_is_called_once_and_in_order() {
@@ -63,32 +96,8 @@ async fn every_callback_of_a_page_of_another_origin_is_called_once_and_in_order(
     let line = json!([{ "groupID": "g1", "seq": 1, "head": 1, "role": "Member" }]);
     assert_eq!((&welcome["userID"], &welcome["groups"]), (&json!("bob"), &line));
 
-    post(&server, "alice", "g1/invite", json!({ "userList": ["carol", "dave"] })).await;
-    server.patch("bob", "/v1/groups/g1/members/bob", json!({ "nameCard": "B" })).await.ok();
-    server.patch("bob", "/v1/groups/g1", json!({ "groupName": "new" })).await.ok();
-    let attributes = json!({ "attributes": { "k": "v" } });
-    server.put("bob", "/v1/groups/g1/attributes", attributes).await.ok();
-    let silent =
-        json!({ "GroupId": "g1", "Silence": 1, "MemberList": [{ "Member_Account": "erin" }] });
-    server.v4("group_open_http_svc/add_group_member", silent).await;
-    post(&server, "dave", "g1/quit", json!({})).await;
-    post(&server, "alice", "g1/kick", json!({ "userList": ["carol"], "reason": "r" })).await;
-    post(&server, "alice", "g1/kick", json!({ "userList": ["bob"] })).await;
-    post(&server, "alice", "g1/invite", json!({ "userList": ["frank"] })).await;
-    post(&server, "alice", "g1/invite", json!({ "userList": ["bob"] })).await;
-
-    let asks = json!({ "joinOption": "NeedPermission" });
-    server.group("bob", "p1", "Public", asks).await;
-    post(&server, "erin", "p1/join", json!({ "message": "let me in" })).await;
-    accept(&server, "bob").await;
-    server.patch("bob", "/v1/groups/p1/members/erin", json!({ "role": "Admin" })).await.ok();
-    server.patch("bob", "/v1/groups/p1/members/erin", json!({ "role": "Member" })).await.ok();
-    server.delete("bob", "/v1/groups/p1").await.ok();
-
-    server.group("alice", "g2", "Work", json!({})).await;
-    server.put("bob", "/v1/users/me", json!({ "inviteConsent": "ask" })).await.ok();
-    post(&server, "alice", "g2/invite", json!({ "userList": ["bob"] })).await;
-    accept(&server, "bob").await;
+    live_in_g1(&server).await;
+    live_elsewhere(&server).await;
     while told(&page.seen, Some("g2")).is_empty() || told(&page.seen, None).len() < 3 {
         page.report().await;
     }
@@ -184,6 +193,16 @@ async fn change(server: &Server, group: &str, times: usize) {
     }
 }
 
+/// 300 events in `g1`, a removal and return in `g2`, a removal from `g4`, a beginning in `g3`.
+async fn happen_while_away(server: &Server) {
+    change(server, "g1", 300).await;
+    post(server, "alice", "g2/kick", json!({ "userList": ["bob"] })).await;
+    change(server, "g2", 1).await;
+    post(server, "alice", "g2/invite", json!({ "userList": ["bob"] })).await;
+    post(server, "alice", "g4/kick", json!({ "userList": ["bob"] })).await;
+    post(server, "alice", "g3/invite", json!({ "userList": ["bob"] })).await;
+}
+
 #[tokio::test]
 #[ignore = "needs Chromium: .ci/run installs it"]
 async fn whatever_breaks_in_between_each_event_comes_once_and_in_order() {
@@ -201,12 +220,7 @@ async fn whatever_breaks_in_between_each_event_comes_once_and_in_order() {
     // Away, while much happens; then the connection breaks four times in the middle of the replay.
     line.close();
     page.expect("onDisconnect").await;
-    change(&server, "g1", 300).await;
-    post(&server, "alice", "g2/kick", json!({ "userList": ["bob"] })).await;
-    change(&server, "g2", 1).await;
-    post(&server, "alice", "g2/invite", json!({ "userList": ["bob"] })).await;
-    post(&server, "alice", "g4/kick", json!({ "userList": ["bob"] })).await;
-    post(&server, "alice", "g3/invite", json!({ "userList": ["bob"] })).await;
+    happen_while_away(&server).await;
     page.settled().await;
     let breaks = [4_000, 10_000, 15_000, 20_000];
     line.open(&breaks);

@@ -8,7 +8,7 @@ use super::page::Page;
 
 const FOLLOW: &str = "globalThis.client = follow({ url: location.origin, token });";
 
-/// A second, as milliseconds in JSON.
+/// The delay that was told of.
 fn milliseconds(value: &Value) -> f64 {
     value["delayMs"].as_f64().expect("milliseconds")
 }
@@ -17,12 +17,12 @@ fn milliseconds(value: &Value) -> f64 {
 #[ignore = "needs Chromium: .ci/run installs it"]
 async fn delays_double_up_to_half_a_minute_and_begin_anew_after_a_good_connection() {
     // Chance at its upper end, and a clock that runs fifty times as fast.
-    let script = r#"
+    let script = r"
         Math.random = () => 0.999;
         const [later, now] = [setTimeout, performance.now.bind(performance)];
         globalThis.setTimeout = (act, ms) => later(act, ms / 50);
         performance.now = () => now() * 50;
-        globalThis.client = follow({ url: location.origin, token });"#;
+        globalThis.client = follow({ url: location.origin, token });";
     let mut page = Page::faked(script).await;
     let mut delays = Vec::new();
     for _ in 0..9 {
@@ -99,33 +99,35 @@ async fn a_broken_protocol_is_the_end_also_when_only_the_close_frame_says_so() {
 #[tokio::test]
 #[ignore = "needs Chromium: .ci/run installs it"]
 async fn a_refused_token_is_asked_for_anew_and_the_same_twice_is_the_end() {
-    let mut given = ["one", "two", "two", "three", "four", "four"].into_iter();
+    let mut given = ["one", "two", "two", "three", "three", "three"].into_iter();
     let tokens = move || json!(given.next().expect("nobody asks once more"));
-    let mut page = Page::open("", FOLLOW, tokens).await;
-    for token in ["one", "two"] {
+    let script = format!("Math.random = () => 0.5; {FOLLOW}");
+    let mut page = Page::open("", &script, tokens).await;
+    // Refused in a row, it comes back as late as after any other failure.
+    for (token, delay) in [("one", 10), ("two", 500)] {
         let fake = page.accept().await;
         assert_eq!(fake.hello["token"], token);
         fake.bye(4001, 10).await;
-        assert_eq!(page.expect("onDisconnect").await[1]["final"], false);
+        let end = page.expect("onDisconnect").await;
+        let expected = json!({ "code": 4001, "why": "so", "final": false, "delayMs": delay });
+        assert_eq!(end[1], expected);
     }
     // The same as before, but it breaks without a word; that says nothing of the token.
     assert_eq!(page.accept().await.hello["token"], "two");
-    let mut fake = page.accept().await;
-    assert_eq!(fake.hello["token"], "three");
-    fake.welcome("e", 0, &[]).await;
-    fake.bye(4001, 10).await;
-    for last in [false, true] {
-        let fake = page.accept().await;
-        assert_eq!(fake.hello["token"], "four");
-        page.seen.clear();
+    assert_eq!(page.expect("onDisconnect").await[1]["code"], 1006);
+    // One that opens a connection was not refused, even if it ends there.
+    for _ in 0..2 {
+        let mut fake = page.accept().await;
+        assert_eq!(fake.hello["token"], "three");
+        fake.welcome("e", 0, &[]).await;
         fake.bye(4001, 10).await;
-        loop {
-            let end = page.expect("onDisconnect").await;
-            if end[1]["final"] == last {
-                break;
-            }
-        }
+        assert_eq!(page.expect("onDisconnect").await[1]["final"], false);
     }
+    let fake = page.accept().await;
+    assert_eq!(fake.hello["token"], "three");
+    fake.bye(4001, 10).await;
+    let end = page.expect("onDisconnect").await;
+    assert_eq!(end[1], json!({ "code": 4001, "why": "so", "final": true }));
     page.stays_away(Duration::from_secs(2)).await;
 
     // A token that is no function is tried once more: a server's clock may have been wrong.
@@ -160,14 +162,14 @@ async fn fresh_tokens_are_sent_before_the_old_ones_end() {
     let tokens = move || {
         asked += 1;
         let long = if asked == 4 { "x".repeat(5_000) } else { String::new() };
-        json!({ "token": format!("t{asked}{long}"), "expiresIn": 2_000 })
+        json!({ "token": format!("t{asked}{long}"), "expiresIn": 4_000 })
     };
-    let script = r#"
+    let script = r"
         const timed = async () => {
             const { token, expiresIn } = await globalThis.token();
             return { token, expiresAt: new Date(Date.now() + expiresIn) };
         };
-        globalThis.client = follow({ url: location.origin, token: timed });"#;
+        globalThis.client = follow({ url: location.origin, token: timed });";
     let mut page = Page::open("", script, tokens).await;
     let mut fake = page.accept().await;
     assert_eq!(fake.hello["token"], "t1");
@@ -178,10 +180,7 @@ async fn fresh_tokens_are_sent_before_the_old_ones_end() {
         assert_eq!(fake.frame().await, Some(json!({ "type": "auth", "token": token })));
         let waited = before.elapsed();
         before = Instant::now();
-        assert!(
-            waited > Duration::from_millis(1_000) && waited < Duration::from_secs(2),
-            "{waited:?}"
-        );
+        assert!(waited > Duration::from_secs(2) && waited < Duration::from_secs(4), "{waited:?}");
     }
     // Longer than a frame may be: it goes with a new `hello`, which may be longer.
     assert_eq!(fake.frame().await, None, "it closes");
@@ -214,7 +213,7 @@ async fn a_server_that_is_not_heard_for_two_and_a_half_heartbeats_is_left() {
         pings += 1;
     }
     let heartbeats = silent.elapsed().as_secs_f64() * 1_000.0 / 400.0;
-    assert!(heartbeats > 1.9 && heartbeats < 4.0, "left after {heartbeats} heartbeats");
+    assert!(heartbeats > 1.9 && heartbeats < 6.0, "left after {heartbeats} heartbeats");
     assert_eq!(pings, 2);
     let end = page.expect("onDisconnect").await;
     assert_eq!(end[1]["why"], "nothing was heard of the server");
