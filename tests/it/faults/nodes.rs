@@ -37,9 +37,8 @@ impl Nodes {
         };
         std::fs::create_dir_all(nodes.log.path()).expect("a directory");
         // The first makes the tables.
-        for number in 0..count {
-            nodes.launch(number).await;
-        }
+        nodes.launch(0).await;
+        futures_util::future::join_all((1..count).map(|number| nodes.launch(number))).await;
         nodes
     }
 
