@@ -129,7 +129,7 @@ impl World {
         self.leave(stream);
         let mut stream = self.server.raw_ws().await;
         self.say(&mut stream, self.hello("loud", None)).await;
-        for _ in 0..60 {
+        for _ in 0..200 {
             self.say(&mut stream, json!({ "type": "pong" })).await;
         }
         self.leave(stream);
