@@ -234,7 +234,7 @@ async fn hear(
             };
             match next {
                 Some(Message::Other(bytes)) => drop(post.send(bytes)),
-                Some(Message::News(bytes)) => shared.throw(bytes, &post),
+                Some(Message::News(bytes)) => shared.throw(&bytes, &post),
                 None => break,
             }
         }
@@ -243,7 +243,7 @@ async fn hear(
 
 impl Shared {
     /// Decides about a message with news.
-    fn throw(&self, bytes: Bytes, post: &mpsc::UnboundedSender<Bytes>) {
+    fn throw(&self, bytes: &Bytes, post: &mpsc::UnboundedSender<Bytes>) {
         let mut dice = self.dice.lock().expect("nobody panicked");
         let fate = dice.random::<f64>();
         let copies = if fate < self.odds.lost {
