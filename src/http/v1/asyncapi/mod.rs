@@ -50,19 +50,6 @@ const REASONS: &[(&str, &[&str], &str)] = &[
     ("lag", &["user", "group"], "more was missed than is told again"),
 ];
 
-<<<<<<< HEAD
-/// An operation: its name, who does it, what it is, its messages, and what answers it.
-type Operation =
-    (&'static str, &'static str, &'static str, &'static [&'static str], Option<&'static str>);
-
-/// Who does what with which messages.
-const OPERATIONS: &[Operation] = &[
-    ("hello", "receive", "The client says who it is and where it stands.", &["hello"], None),
-    ("renew", "receive", "The client brings a fresh credential.", &["auth"], None),
-    ("ask", "receive", "The client asks for a sign of life.", &["ping"], Some("pong")),
-    ("live", "receive", "The client gives a sign of life.", &["pong"], None),
-    (
-=======
 /// What the server does with messages, and what answers them.
 struct Operation {
     name: &'static str,
@@ -93,7 +80,6 @@ const OPERATIONS: &[Operation] = &[
     },
     plain("live", "receive", "The client gives a sign of life.", &["pong"]),
     plain(
->>>>>>> asyncapi
         "open",
         "send",
         "The server says where the connection starts, and that it is live.",
