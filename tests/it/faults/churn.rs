@@ -100,10 +100,12 @@ impl World {
         body: Value,
     ) -> Option<Value> {
         let url = self.nodes.any(dice);
-        let mut request = self.nodes.http().request(method.clone(), format!("{url}{path}"));
-        if method != Method::GET {
-            request = request.body(body.to_string());
-        }
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let request = self.nodes.http().request(method.clone(), format!("{url}{path}"));
+        let request = request.body(body.clone());
         let request = request.bearer_auth(jwt_of(who, 600)).timeout(Duration::from_secs(20));
         let answer = async {
             let response = request.send().await.ok()?;

@@ -36,14 +36,14 @@ impl Size {
         let seed = setting("MUSTER_TEST_SEED").unwrap_or_else(rand::random);
         println!("MUSTER_TEST_SEED={seed}");
         let nodes = setting("MUSTER_FAULT_NODES").unwrap_or(3);
-        let clients = setting("MUSTER_FAULT_CLIENTS").unwrap_or(100);
+        let clients = setting("MUSTER_FAULT_CLIENTS").unwrap_or(80);
         Self {
             clients: usize::try_from(clients).expect("a number"),
             nodes: usize::try_from(nodes).expect("a number"),
             groups: 40,
             callers: 4,
             rest: Duration::from_millis(30),
-            lasts: Duration::from_secs(setting("MUSTER_FAULT_SECONDS").unwrap_or(10)),
+            lasts: Duration::from_secs(setting("MUSTER_FAULT_SECONDS").unwrap_or(8)),
             seed,
         }
     }

@@ -1,5 +1,7 @@
 //! A transaction that writes and then sits there, as somebody's console may.
 
+use std::time::Duration;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 
@@ -14,7 +16,9 @@ use crate::common::postgres::Postgres;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_transaction_that_wrote_holds_no_live_event_up() {
     let _alone = ALONE.lock().await;
-    let size = Size::of_this_run();
+    let mut size = Size::of_this_run();
+    // After five seconds it is told.
+    size.lasts = size.lasts.max(Duration::from_secs(8));
     let postgres = Postgres::start().await;
     let nodes = Nodes::start(size.nodes, &postgres.url(), &[]).await;
     let mut idle = PgConnection::connect(&postgres.url()).await.expect("a connection");
@@ -37,7 +41,7 @@ async fn an_idle_transaction_that_wrote_holds_no_live_event_up() {
     assert!(told.iter().all(|line| line.contains(&process)), "{process}: {told:?}");
     let mut verdict = field.finish("idle transaction", &Rules::CALM).await;
     let p99 = verdict.delay(0.99);
-    assert!(p99 < std::time::Duration::from_millis(500), "{p99:?}");
+    assert!(p99 < Duration::from_millis(500), "{p99:?}");
     let moved = eventually("the horizon moves again", async || {
         (nodes.metric("muster_repair_horizon_seconds").await < 1.0).then_some(())
     });

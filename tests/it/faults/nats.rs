@@ -1,66 +1,13 @@
 //! News between nodes over NATS.
 
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-
-use tokio::net::TcpStream;
-
 use super::ALONE;
 use super::field::{Field, Size};
 use super::follow::Habits;
 use super::judge::Rules;
 use super::nodes::Nodes;
-use crate::common::eventually;
 use crate::common::faulty::{Odds, Wire};
+use crate::common::nats::Nats;
 use crate::common::postgres::Postgres;
-
-/// A NATS server. It is ended when this is dropped.
-struct Nats {
-    child: Option<Child>,
-    address: SocketAddr,
-}
-
-impl Nats {
-    async fn start() -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
-        let mut nats = Self { child: None, address };
-        nats.launch().await;
-        nats
-    }
-
-    async fn launch(&mut self) {
-        let child = Command::new("nats-server")
-            .args(["--addr", "127.0.0.1", "--port", &self.address.port().to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        self.child = Some(child.expect("nats-server"));
-        eventually("NATS takes connections", || async {
-            TcpStream::connect(self.address).await.ok().map(drop)
-        })
-        .await;
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("kill -9");
-            child.wait().expect("its end");
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("nats://{}", self.address)
-    }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
 
 async fn field(postgres: &Postgres, nats: &str, size: Size) -> Field {
     let settings = [("MUSTER_NATS_URL", nats)];
@@ -85,7 +32,7 @@ async fn news_that_nats_loses_doubles_and_shuffles_cost_time_and_no_event() {
     let _alone = ALONE.lock().await;
     let size = Size::of_this_run();
     let (postgres, nats) = (Postgres::start().await, Nats::start().await);
-    let (wire, through) = Wire::before_nats(nats.address, Odds::BAD, size.seed).await;
+    let (wire, through) = Wire::before_nats(&nats.url(), Odds::BAD, size.seed).await;
     let field = field(&postgres, &through, size).await;
     field.pass_all().await;
     field.finish("lossy NATS", &Rules::LOSSY).await;
@@ -104,7 +51,7 @@ async fn nats_stopped_and_started_twice_loses_no_event() {
         field.pass(size.lasts / 5).await;
         nats.stop();
         field.pass(size.lasts / 5).await;
-        nats.launch().await;
+        nats.start_again().await;
     }
     field.pass_all().await;
     field.finish("NATS stopped", &Rules::LOSSY).await;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Executor};
 
 use super::ALONE;
 use super::field::{Field, Size};
@@ -92,4 +94,53 @@ async fn a_rolling_restart_of_three_nodes_loses_no_event() {
     let verdict = field.finish("rolling restart", &Rules::LOSSY).await;
     let told = verdict.counts.byes.get(&1001).copied().unwrap_or_default();
     assert!(told >= size.clients as u64, "only {told} were told to come again");
+}
+
+/// All of it together: news are lost, the horizon is held back, the wire is frozen and cut, nodes and
+/// PostgreSQL are killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_at_once_loses_no_event() {
+    let _alone = ALONE.lock().await;
+    let size = Size::of_this_run();
+    let mut dice = StdRng::seed_from_u64(size.seed);
+    let postgres = Postgres::start().await;
+    let (wire, through) = Wire::before_postgres(&postgres.url(), Odds::BAD, size.seed).await;
+    let nodes = Nodes::start(size.nodes, &through, &[]).await;
+    let mut idle = PgConnection::connect(&postgres.url()).await.expect("a connection");
+    let wrote = "begin; create temp table notes (n integer); insert into notes values (1)";
+    idle.execute(wrote).await.expect("a transaction");
+    let field = Field::start(nodes, &postgres.url(), size, Habits::RESTLESS).await;
+    let mut deeds = 0;
+    while !field.is_over() {
+        field.pass(Duration::from_millis(dice.random_range(300..1_500))).await;
+        // Each at least once, and then whatever comes.
+        let deed = if deeds < 4 { deeds } else { dice.random_range(0..4) };
+        deeds += 1;
+        match deed {
+            0 => {
+                let number = dice.random_range(0..field.nodes.count());
+                field.nodes.kill(number).await;
+                field.nodes.launch(number).await;
+            }
+            1 => {
+                wire.freeze();
+                tokio::time::sleep(Duration::from_millis(dice.random_range(100..3_000))).await;
+                wire.mend();
+            }
+            2 => {
+                wire.cut();
+                tokio::time::sleep(Duration::from_millis(dice.random_range(10..500))).await;
+                wire.mend();
+            }
+            _ if deeds % 4 == 0 => {
+                postgres.kill();
+                postgres.launch().await;
+            }
+            _ => {}
+        }
+    }
+    println!("{deeds} deeds; news {}", wire.fates());
+    let rules = Rules { patience: Duration::from_secs(20), ..Rules::CALM };
+    field.finish("everything at once", &rules).await;
+    drop(idle);
 }

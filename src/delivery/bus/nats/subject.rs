@@ -85,10 +85,10 @@ mod tests {
     #[test]
     fn subjects_stay_what_they_are() {
         let subjects = Subjects::of("0a-1");
-        assert_eq!(subjects.exact(&group("@TGS#_a.b *>")), "muster.0a-1.g.393.QFRHUyNfYS5iICo-");
+        assert_eq!(subjects.exact(&group("@TGS#_a.b *>")), "muster.0a-1.g.788.QFRHUyNfYS5iICo-");
         let user = StreamKey::User(UserId::from_stored("alice"));
-        assert_eq!(subjects.exact(&user), "muster.0a-1.u.79.YWxpY2U");
-        assert_eq!(subjects.wide(Bucket::of(&user)), "muster.0a-1.u.79.*");
+        assert_eq!(subjects.exact(&user), "muster.0a-1.u.999.YWxpY2U");
+        assert_eq!(subjects.wide(Bucket::of(&user)), "muster.0a-1.u.999.*");
         assert_eq!(subjects.beat(), "muster.0a-1.beat");
     }
 

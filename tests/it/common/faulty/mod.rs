@@ -103,7 +103,9 @@ impl Wire {
     }
 
     /// A wire to the NATS server of this address, and the server's address through it.
-    pub(crate) async fn before_nats(address: SocketAddr, odds: Odds, seed: u64) -> (Self, String) {
+    pub(crate) async fn before_nats(url: &str, odds: Odds, seed: u64) -> (Self, String) {
+        let address = url.strip_prefix("nats://").and_then(|place| place.parse().ok());
+        let address: SocketAddr = address.expect("an address");
         let wire = Self::open(Server::Address(address), Language::Nats, odds, seed).await;
         let through = format!("nats://{}", wire.address);
         (wire, through)
@@ -232,7 +234,7 @@ async fn hear(
             };
             match next {
                 Some(Message::Other(bytes)) => drop(post.send(bytes)),
-                Some(Message::News(bytes)) => shared.throw(bytes, &post),
+                Some(Message::News(bytes)) => shared.throw(&bytes, &post),
                 None => break,
             }
         }
@@ -241,7 +243,7 @@ async fn hear(
 
 impl Shared {
     /// Decides about a message with news.
-    fn throw(&self, bytes: Bytes, post: &mpsc::UnboundedSender<Bytes>) {
+    fn throw(&self, bytes: &Bytes, post: &mpsc::UnboundedSender<Bytes>) {
         let mut dice = self.dice.lock().expect("nobody panicked");
         let fate = dice.random::<f64>();
         let copies = if fate < self.odds.lost {

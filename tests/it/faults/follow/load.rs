@@ -23,30 +23,36 @@ pub(super) async fn load(shared: Arc<Shared>, mut asked: mpsc::UnboundedReceiver
     while let Some(group) = asked.recv().await {
         // Whoever asked again meanwhile is served by this time, too.
         let wanted = shared.wanted.lock().expect("nobody panicked").remove(&group);
-        while wanted {
-            let url = shared.nodes.any(&mut dice);
-            let request =
-                client.get(format!("{url}/v1/groups/{}/members?limit=1000", encoded(&group)));
-            let request = request.bearer_auth(&token).timeout(Duration::from_secs(10));
-            let answer = async {
-                let response = request.send().await.ok()?;
-                let status = response.status().as_u16();
-                Some((status, response.json::<Value>().await.ok()?))
-            };
-            match answer.await {
-                Some((200, body)) => {
-                    let list = Some(members(&body["data"]));
-                    shared.note(Said::Loaded { group, list });
-                    break;
-                }
-                Some((403 | 404, _)) => {
-                    shared.note(Said::Loaded { group, list: None });
-                    break;
-                }
-                _ => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
+        if wanted {
+            let list = list(&shared, &client, &token, &group, &mut dice).await;
+            shared.note(Said::Loaded { group, list });
         }
         shared.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The members of a group and the number that they are of; `None` when he is not in it.
+async fn list(
+    shared: &Shared,
+    client: &reqwest::Client,
+    token: &str,
+    group: &str,
+    dice: &mut StdRng,
+) -> Option<(i64, Members)> {
+    let path = format!("/v1/groups/{}/members?limit=1000", encoded(group));
+    loop {
+        let request = client.get(format!("{}{path}", shared.nodes.any(dice)));
+        let request = request.bearer_auth(token).timeout(Duration::from_secs(10));
+        let answer = async {
+            let response = request.send().await.ok()?;
+            let status = response.status().as_u16();
+            Some((status, response.json::<Value>().await.ok()?))
+        };
+        match answer.await {
+            Some((200, body)) => return Some(members(&body["data"])),
+            Some((403 | 404, _)) => return None,
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
     }
 }
 

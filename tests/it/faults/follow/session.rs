@@ -195,7 +195,9 @@ impl<'a> Session<'a> {
             }
         }
         drop(cursor);
-        unknown.into_iter().for_each(|group| self.want(group));
+        for group in unknown {
+            self.want(group);
+        }
         lines
     }
 
@@ -256,7 +258,9 @@ impl<'a> Session<'a> {
         match scope {
             Scope::All => {
                 let start = self.start.clone().map(|start| start.groups).unwrap_or_default();
-                start.keys().for_each(|group| self.want(group));
+                for group in start.keys() {
+                    self.want(group);
+                }
             }
             Scope::Group(group, _) => self.want(&group),
             Scope::User(_) => {}

@@ -148,7 +148,7 @@ async fn a_hello_in_parts_is_read_up_to_its_bound() {
     let hello = json!({ "type": "hello", "token": server.token("bob") }).to_string();
     let mut stream = upgraded(&server).await;
     for (number, part) in hello.as_bytes().chunks(7).enumerate() {
-        let first = if number == 0 { 0x01 } else { 0x00 };
+        let first = u8::from(number == 0);
         stream.write_all(&frame(first, true, part)).await.expect("a part is sent");
     }
     stream.write_all(&frame(0x80, true, b"")).await.expect("the end is sent");
