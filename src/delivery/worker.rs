@@ -40,6 +40,8 @@ const SLACK: TimeDelta = TimeDelta::seconds(20);
 const MESSAGES: usize = 64;
 /// How often what is counted is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same while the server stops.
+const LAST_LOOK: Duration = Duration::from_millis(10);
 /// Looks in a round: for one to two rounds a stream is followed on that nobody is in any more.
 const ROUND: u32 = 15;
 /// A connection may lag so often before it ends as too slow, within this.
@@ -87,6 +89,7 @@ pub(super) async fn supervise<S: Source>(
         worker.begin_anew(&Cause::Restart);
     }
     worker.begin_anew(&Cause::Stopping);
+    worker.last_words(&mut messages).await;
 }
 
 /// The text of a panic.
@@ -150,6 +153,25 @@ impl<S: Source> Worker<S> {
         self.router = Router::default();
         for seat in std::mem::take(&mut self.seats).into_values() {
             seat.mailbox.close(cause.clone());
+        }
+    }
+
+    /// Tells other nodes of what requests in flight still commit, until nothing else of the server's faces is
+    /// at work.
+    async fn last_words(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
+        let mut looks = interval(LAST_LOOK);
+        loop {
+            let last = self.hub.tasks().len() <= 1;
+            while let Ok(message) = messages.try_recv() {
+                if let Message::Committed { epoch, entries, .. } = message {
+                    let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
+                    self.bus.publish(&epoch, &entries);
+                }
+            }
+            if last {
+                return;
+            }
+            looks.tick().await;
         }
     }
 

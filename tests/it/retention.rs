@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use muster::store::retention::{Log, Walk};
 use muster::store::{Place, Store};
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::common::{ADMIN, Server, Socket, cluster, eventually};
 
@@ -118,17 +118,14 @@ async fn a_step_that_is_not_due_or_that_another_node_makes_is_left_out() {
     let step = store.trim(Log::Groups, &rest).await.expect("a step").expect("it is due");
     assert_eq!((step.removed, step.walk), (0, Some(0)));
     assert_eq!(store.trim(Log::Groups, &rest).await, Ok(None), "it rests");
-    let db = PgPool::connect(&database).await.expect("the database");
-    let mut other = db.begin().await.expect("a transaction");
-    sqlx::query("select from retention where log = 2 for update")
-        .execute(&mut *other)
-        .await
-        .expect("the row");
+    let mut other = PgConnection::connect(&database).await.expect("a connection");
+    let hold = "begin; select from retention where log = 2 for update";
+    other.execute(hold).await.expect("the row");
     assert_eq!(store.trim(Log::Users, &rest).await, Ok(None), "another node is at it");
-    other.rollback().await.expect("an end");
+    other.execute("rollback").await.expect("an end");
+    other.close().await.ok();
     assert!(store.trim(Log::Users, &rest).await.expect("a step").is_some());
     store.close().await;
-    db.close().await;
 }
 
 /// A socket of somebody's that goes on from these places, and all that it is told before `ready`.
@@ -190,11 +187,11 @@ async fn whoever_was_away_longer_is_told_and_pages_say_where_they_begin() {
     assert_eq!(page(&server, "carol").await, (6, vec![6, 7, 8]));
 
     run(&db, "update group_events set at = at - interval '11 days'").await;
-    let rest: i64 = sqlx::query_scalar("select count(*) from group_events")
+    let others: i64 = sqlx::query_scalar("select count(*) from group_events")
         .fetch_one(&db)
         .await
         .expect("a count");
-    trimmed(&server, &db, 5 + rest).await;
+    trimmed(&server, &db, 5 + others).await;
     for reader in ["alice", "carol", ADMIN] {
         assert_eq!(page(&server, reader).await, (9, vec![]), "{reader}");
     }

@@ -95,7 +95,7 @@ function kind(schema) {
   const whole = resolve(schema);
   if (whole.type === "array") return `list of ${kind(whole.items)}`;
   if (typeof whole.additionalProperties === "object") return `map of ${kind(whole.additionalProperties)}`;
-  const types = [whole.type ?? "anything"].flat();
+  const types = [whole.type ?? (whole.oneOf ? "object" : "anything")].flat();
   return types.map((type) => (type === "object" ? "object" : type)).join(" or ");
 }
 
@@ -129,12 +129,21 @@ function field(name, schema, mark, depth, answer = false) {
   return [row, inside(whole, depth + 1, answer)];
 }
 
+/** One of the shapes that an object can have, closed until somebody opens it. */
+function variant(reference, depth, answer) {
+  const whole = resolve(reference);
+  return h("details", { class: `field depth${depth}` },
+    h("summary", {}, h("code", { class: "fieldname" }, reference.$ref.split("/").pop()), " ", inline(whole.description ?? "")),
+    inside(whole, depth + 1, answer));
+}
+
 /** The fields of an object, of the objects in a list, or of those by name. */
 function inside(schema, depth, answer = false) {
   const whole = resolve(schema);
   const named = typeof whole.additionalProperties === "object" ? whole.additionalProperties : undefined;
   const object = whole.type === "array" ? resolve(whole.items) : resolve(named ?? whole);
   if (depth > 3) return [];
+  if (object.oneOf) return object.oneOf.map((one) => variant(one, depth, answer));
   return Object.entries(object.properties ?? {}).map(([name, inner]) => {
     const required = object.required?.includes(name);
     const mark = answer ? !required && "not always" : required && "required";

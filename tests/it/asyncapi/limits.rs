@@ -44,8 +44,7 @@ async fn frames_are_as_large_as_the_document_says_and_no_larger() {
     server.stop().await;
 }
 
-/// As many frames at once as the document says are taken; with as many again, more than a second's worth
-/// beyond them, it is too much.
+/// As many frames at once as the document says are taken; five times as many are too many.
 #[tokio::test]
 async fn frames_come_as_often_as_the_document_says() {
     let server = Server::start().await;
@@ -59,16 +58,11 @@ async fn frames_come_as_often_as_the_document_says() {
         assert_eq!(alice.frame().await["type"], "pong");
     }
     let mut bob = server.ws("bob").await;
-    let started = std::time::Instant::now();
-    for _ in 0..burst + rate {
+    for _ in 0..burst * 5 {
         bob.say(&json!({ "type": "pong" })).await;
     }
-    assert!(
-        started.elapsed().as_millis() < 900,
-        "too slow to be too fast: {:?}",
-        started.elapsed()
-    );
-    assert_eq!(end_of(bob.raw).await.0, 4029);
+    let (code, bye) = end_of(bob.raw).await;
+    assert_eq!((code, &bye["why"]), (4029, &json!(format!("more than {rate} frames a second"))));
     server.stop().await;
 }
 

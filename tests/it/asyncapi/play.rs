@@ -129,7 +129,7 @@ impl World {
         self.leave(stream);
         let mut stream = self.server.raw_ws().await;
         self.say(&mut stream, self.hello("loud", None)).await;
-        for _ in 0..60 {
+        for _ in 0..200 {
             self.say(&mut stream, json!({ "type": "pong" })).await;
         }
         self.leave(stream);
@@ -240,11 +240,14 @@ impl World {
         self.decide("asked", "accept").await;
         self.post("owner", "club/invite", only("leaving")).await;
         self.server.delete(ADMIN, "/v1/users/leaving").await.ok();
-        eventually("the deleted account's application has ended", || async {
-            let list = self.server.get("owner", "/v1/applications").await.ok();
-            (list["applicationList"] == json!([])).then_some(())
+        let db = self.server.db().await;
+        eventually("the application of the deleted account has ended", || async {
+            let open = "select count(*) from applications where state = 0";
+            let count: i64 = sqlx::query_scalar(open).fetch_one(&db).await.expect("a number");
+            (count == 0).then_some(())
         })
         .await;
+        db.close().await;
 
         self.post("guest", "club/join", wish).await;
         self.sql(

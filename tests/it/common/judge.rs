@@ -82,7 +82,7 @@ impl Judge {
                 for (name, inner) in value.as_object().into_iter().flatten() {
                     match rule.get(name) {
                         Some(schema) => {
-                            self.judge(schema, inner, &format!("{place}.{name}"), found)
+                            self.judge(schema, inner, &format!("{place}.{name}"), found);
                         }
                         None if whole.get("type").is_some() => {
                             found.push(format!("{place}.{name} is not documented"));

@@ -50,25 +50,44 @@ const REASONS: &[(&str, &[&str], &str)] = &[
     ("lag", &["user", "group"], "more was missed than is told again"),
 ];
 
-/// An operation: its name, who does it, what it is, its messages, and what answers it.
-type Operation =
-    (&'static str, &'static str, &'static str, &'static [&'static str], Option<&'static str>);
+/// What the server does with messages, and what answers them.
+struct Operation {
+    name: &'static str,
+    /// `send` or `receive`.
+    action: &'static str,
+    summary: &'static str,
+    messages: &'static [&'static str],
+    reply: Option<&'static str>,
+}
 
-/// Who does what with which messages.
+/// An operation that nothing answers.
+const fn plain(
+    name: &'static str,
+    action: &'static str,
+    summary: &'static str,
+    messages: &'static [&'static str],
+) -> Operation {
+    Operation { name, action, summary, messages, reply: None }
+}
+
+/// All operations; `tell` is that of the events.
 const OPERATIONS: &[Operation] = &[
-    ("hello", "receive", "The client says who it is and where it stands.", &["hello"], None),
-    ("renew", "receive", "The client brings a fresh credential.", &["auth"], None),
-    ("ask", "receive", "The client asks for a sign of life.", &["ping"], Some("pong")),
-    ("live", "receive", "The client gives a sign of life.", &["pong"], None),
-    (
+    plain("hello", "receive", "The client says who it is and where it stands.", &["hello"]),
+    plain("renew", "receive", "The client brings a fresh credential.", &["auth"]),
+    Operation {
+        reply: Some("pong"),
+        ..plain("ask", "receive", "The client asks for a sign of life.", &["ping"])
+    },
+    plain("live", "receive", "The client gives a sign of life.", &["pong"]),
+    plain(
         "open",
         "send",
         "The server says where the connection starts, and that it is live.",
         &["welcome", "groups", "ready"],
-        None,
     ),
-    ("reset", "send", "The server says what has to be loaded again.", &["reset"], None),
-    ("end", "send", "The server says why this is the end.", &["bye"], None),
+    plain("tell", "send", "The server tells of an event.", &[]),
+    plain("reset", "send", "The server says what has to be loaded again.", &["reset"]),
+    plain("end", "send", "The server says why this is the end.", &["bye"]),
 ];
 
 const ABOUT: &str = "Every change of a group reaches its members at once over a websocket.
@@ -240,21 +259,19 @@ fn of_channel<'a>(names: impl IntoIterator<Item = &'a str>) -> Value {
 
 fn operations() -> Value {
     let mut all = Map::new();
-    let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.word()).collect();
-    let tell: (&str, &str, &str, &[&str], Option<&str>) =
-        ("tell", "send", "The server tells of an event.", &kinds, None);
-    for (name, action, summary, messages, reply) in OPERATIONS.iter().copied().chain([tell]) {
+    for Operation { name, action, summary, messages, reply } in OPERATIONS {
         let channel = json!({ "$ref": "#/channels/events" });
+        let kinds = EventKind::ALL.iter().map(|kind| kind.word()).filter(|_| messages.is_empty());
         let mut operation = json!({
             "action": action,
             "channel": channel,
             "summary": summary,
-            "messages": of_channel(messages.iter().copied()),
+            "messages": of_channel(messages.iter().copied().chain(kinds)),
         });
         if reply.is_some() {
-            operation["reply"] = json!({ "channel": channel, "messages": of_channel(reply) });
+            operation["reply"] = json!({ "channel": channel, "messages": of_channel(*reply) });
         }
-        all.insert(name.to_owned(), operation);
+        all.insert((*name).to_owned(), operation);
     }
     all.into()
 }
