@@ -11,6 +11,8 @@
 //! Should the task panic, that is logged, every connection is asked to come again, and the router
 //! begins anew: all it knows can be read from the database, and nothing was lost that is in the log.
 
+mod effects;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -26,13 +28,13 @@ use super::bus::{Bus, News};
 use super::cause::Cause;
 use super::event::Event;
 use super::hub::{Hub, Message, Opening};
-use super::mailbox::{Dropped, Mailbox};
 use super::reads::{CHUNK, Found, Job, Reads};
-use super::router::{ConnId, Effect, Origin, Router, Standing};
+use super::router::{ConnId, Origin, Router, Standing};
 use super::source::Source;
 use crate::metrics::{FoundLabels, SourceLabels, Way};
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
+use effects::Seat;
 
 /// Longest time between the moment of a change and its commit.
 const SLACK: TimeDelta = TimeDelta::seconds(20);
@@ -44,9 +46,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const LAST_LOOK: Duration = Duration::from_millis(10);
 /// Looks in a round: for one to two rounds a stream is followed on that nobody is in any more.
 const ROUND: u32 = 15;
-/// A connection may lag so often before it ends as too slow, within this.
-const FALLS: usize = 3;
-const FALLS_WITHIN: Duration = Duration::from_mins(1);
 
 /// The owner of the router.
 pub(super) struct Worker<S> {
@@ -60,23 +59,6 @@ pub(super) struct Worker<S> {
     /// Whether the database is being asked for it.
     asking: bool,
     looks: u32,
-}
-
-/// What the worker has of a connection.
-struct Seat {
-    mailbox: Arc<Mailbox>,
-    /// When it lagged.
-    falls: Vec<Instant>,
-}
-
-impl Seat {
-    /// Notes that it lagged. False when that happens too often.
-    fn falls(&mut self) -> bool {
-        let now = Instant::now();
-        self.falls.retain(|at| now - *at < FALLS_WITHIN);
-        self.falls.push(now);
-        self.falls.len() <= FALLS
-    }
 }
 
 /// Runs the worker until the server stops, again after a panic.
@@ -191,7 +173,7 @@ impl<S: Source> Worker<S> {
                 let room = self.router.of(&user).len() < most as usize;
                 if room {
                     self.router.register(id, user);
-                    self.seats.insert(id, Seat { mailbox, falls: Vec::new() });
+                    self.seats.insert(id, Seat::new(mailbox));
                 }
                 // Whoever does not wait any more signs off next.
                 answer.send(room).ok();
@@ -373,78 +355,6 @@ impl<S: Source> Worker<S> {
                 let effects = self.router.fetch_failed(&read);
                 self.carry_out(effects);
             }
-        }
-    }
-
-    fn unregister(&mut self, id: ConnId) {
-        self.router.unregister(id);
-        self.seats.remove(&id);
-    }
-
-    /// Ends a connection that the router may still know.
-    fn end(&mut self, id: ConnId, cause: Cause) {
-        self.router.unregister(id);
-        if let Some(seat) = self.seats.remove(&id) {
-            match cause {
-                Cause::TooSlow => seat.mailbox.give_up(),
-                cause => seat.mailbox.close(cause),
-            }
-        }
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect>) {
-        let mut lagging: Vec<(ConnId, Dropped)> = Vec::new();
-        let mut frames = 0;
-        for effect in effects {
-            match effect {
-                Effect::Send { to, event } => {
-                    frames += to.len() as u64;
-                    for id in to {
-                        if let Some(seat) = self.seats.get(&id)
-                            && let Err(dropped) = seat.mailbox.push(&event)
-                        {
-                            lagging.push((id, dropped));
-                        }
-                    }
-                }
-                Effect::Ready(id) => self.with_mailbox(id, Mailbox::ready),
-                Effect::Mark(id) => self.with_mailbox(id, Mailbox::mark),
-                Effect::Read(read) => self.reads.want(read),
-                Effect::Close(id) => self.end(id, Cause::Restart),
-                Effect::TooSlow(id) => self.end(id, Cause::TooSlow),
-            }
-        }
-        self.hub.metrics().frames.inc_by(frames);
-        self.lag(lagging);
-    }
-
-    fn with_mailbox(&self, id: ConnId, act: impl FnOnce(&Mailbox)) {
-        if let Some(seat) = self.seats.get(&id) {
-            act(&seat.mailbox);
-        }
-    }
-
-    /// Leads those whose queues had no room through the log, or ends them when that happens too often.
-    fn lag(&mut self, lagging: Vec<(ConnId, Dropped)>) {
-        // What is sent behind the first thing that found no room finds room again: it is let go of, too.
-        let mut all: HashMap<ConnId, Dropped> = HashMap::new();
-        for (id, dropped) in lagging {
-            let of_one = all.entry(id).or_default();
-            of_one.events.extend(dropped.events);
-            of_one.ready |= dropped.ready;
-        }
-        for (id, mut dropped) in all {
-            let Some(seat) = self.seats.get_mut(&id) else { continue };
-            self.hub.metrics().lagged.inc();
-            if !seat.falls() {
-                self.end(id, Cause::TooSlow);
-                continue;
-            }
-            let rest = seat.mailbox.let_go();
-            dropped.events.extend(rest.events);
-            dropped.ready |= rest.ready;
-            let effects = self.router.lagged(id, &dropped.events, dropped.ready);
-            self.carry_out(effects);
         }
     }
 

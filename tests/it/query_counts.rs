@@ -30,6 +30,8 @@ impl Counted {
         let mut tap = Tap::before(&database).await;
         let server = Server::on(&tap.url, &[("MUSTER_LANES", "1"), ("MUSTER_READERS", "1")]).await;
         tap.pass_over(OF_UPKEEP.get_or_init(|| tap.round()).await);
+        // The lane has connected once it has answered.
+        server.put(ADMIN, "/v1/users/first", json!({})).await.ok();
         Self { server, tap }
     }
 

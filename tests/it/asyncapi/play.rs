@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::common::socket::{Stream, say};
-use crate::common::{ADMIN, Server, eventually, frames};
+use crate::common::{ADMIN, Server, eventually, frames, metric};
 use crate::sockets::frame_of;
 
 /// More groups than fit into `welcome`.
@@ -280,6 +280,12 @@ impl World {
         self.sql(SHORT).await;
         self.visit("back", at(0, 3)).await;
         self.sql("update instance set epoch = gen_random_uuid()").await;
+        // Whoever is connected is told to come again.
+        eventually("the server has gone over to the new epoch", || async {
+            let closed = "muster_sockets_closed_total{cause=\"restart\"}";
+            (metric(&self.server, closed).await > 0).then_some(())
+        })
+        .await;
         self.visit("back", at(0, 3)).await;
     }
 
