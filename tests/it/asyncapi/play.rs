@@ -279,11 +279,14 @@ impl World {
         self.visit("back", at(0, 3)).await;
         self.sql(SHORT).await;
         self.visit("back", at(0, 3)).await;
+        // The last thing that those who stay connected have to hear.
+        self.wait_until(|frames| frames.iter().any(|frame| frame["outcome"] == "expired")).await;
+        let closed = "muster_sockets_closed_total{cause=\"restart\"}";
+        let before = metric(&self.server, closed).await;
         self.sql("update instance set epoch = gen_random_uuid()").await;
         // Whoever is connected is told to come again.
         eventually("the server has gone over to the new epoch", || async {
-            let closed = "muster_sockets_closed_total{cause=\"restart\"}";
-            (metric(&self.server, closed).await > 0).then_some(())
+            (metric(&self.server, closed).await > before).then_some(())
         })
         .await;
         self.visit("back", at(0, 3)).await;
