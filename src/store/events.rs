@@ -75,67 +75,6 @@ impl EventRow {
 }
 
 impl Store {
-    /// The entries of a stream numbered `after + 1` to `through`, at most `limit` of them.
-    ///
-    /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    pub async fn log(
-        &self,
-        stream: &StreamKey,
-        after: i64,
-        through: i64,
-        limit: i64,
-    ) -> Result<Vec<LogEntry>, Error> {
-        let rows = match stream {
-            StreamKey::Group(group) => self.group_log(group, after, through, limit).await,
-            StreamKey::User(user) => self.user_log(user, after, through, limit).await,
-        };
-        rows.map_err(|error| unavailable(&error))?
-            .into_iter()
-            .map(|row| row.entry(stream.clone()).map_err(|error| unavailable(&error)))
-            .collect()
-    }
-
-    async fn group_log(
-        &self,
-        group: &GroupId,
-        after: i64,
-        through: i64,
-        limit: i64,
-    ) -> Result<Vec<EventRow>, sqlx::Error> {
-        sqlx::query_as!(
-            EventRow,
-            "select seq, kind, at, frame from group_events
-              where group_id = $1 and seq > $2 and seq <= $3 order by seq limit $4",
-            group.as_str(),
-            after,
-            through,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await
-    }
-
-    async fn user_log(
-        &self,
-        user: &UserId,
-        after: i64,
-        through: i64,
-        limit: i64,
-    ) -> Result<Vec<EventRow>, sqlx::Error> {
-        sqlx::query_as!(
-            EventRow,
-            "select seq, kind, at, frame from user_events
-              where user_id = $1 and seq > $2 and seq <= $3 order by seq limit $4",
-            user.as_str(),
-            after,
-            through,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await
-    }
-
     /// The entries of a group's log behind `after`, at most `limit` of them, and the number of the oldest
     /// that it still holds: the next one that will be, if it holds none. Nothing of a group that never was.
     ///
