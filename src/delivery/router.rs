@@ -263,6 +263,12 @@ impl Router {
         self.streams.changes()
     }
 
+    /// The end: whatever is followed ceases to be.
+    pub(super) fn end(mut self) -> Vec<(StreamKey, bool)> {
+        self.streams.forget_all();
+        self.streams.changes()
+    }
+
     /// What has been done since this was last asked for.
     pub(super) fn tally(&mut self) -> Tally {
         std::mem::take(&mut self.desk.tally)

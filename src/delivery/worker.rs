@@ -40,6 +40,8 @@ use effects::Seat;
 const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
+/// So often the database is asked at most which history it is of.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How often what is counted is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// The same while the server stops.
@@ -56,8 +58,9 @@ pub(super) struct Worker<S> {
     hub: Hub,
     /// The present history, once anything was heard of it.
     epoch: Option<Arc<str>>,
-    /// Whether the database is being asked for it.
+    /// Whether the database is being asked for it, and when it was last.
     asking: bool,
+    asked: Option<Instant>,
     looks: u32,
 }
 
@@ -93,6 +96,7 @@ impl<S: Source> Worker<S> {
             hub: hub.clone(),
             epoch: None,
             asking: false,
+            asked: None,
             looks: 0,
         }
     }
@@ -129,10 +133,9 @@ impl<S: Source> Worker<S> {
 
     /// Forgets everything, and asks every connection to come again.
     fn begin_anew(&mut self, cause: &Cause) {
-        for (stream, _) in self.router.followed() {
-            self.bus.interest(&stream, false);
+        for (stream, on) in std::mem::take(&mut self.router).end() {
+            self.bus.interest(&stream, on);
         }
-        self.router = Router::default();
         for seat in std::mem::take(&mut self.seats).into_values() {
             seat.mailbox.close(cause.clone());
         }
@@ -255,8 +258,11 @@ impl<S: Source> Worker<S> {
         if present == epoch {
             return true;
         }
-        if !self.asking {
+        // A node that was cut off may go on about its own history; that is no reason to ask each time.
+        let just_asked = self.asked.is_some_and(|asked| asked.elapsed() < ASK_AGAIN);
+        if !self.asking && !just_asked {
             self.asking = true;
+            self.asked = Some(Instant::now());
             let (source, hub) = (self.reads.source().clone(), self.hub.clone());
             self.hub.tasks().spawn(async move {
                 let epoch = source.epoch().await;

@@ -92,6 +92,14 @@ impl Streams {
         }
     }
 
+    /// Forgets all of them.
+    pub(super) fn forget_all(&mut self) {
+        let keys: Vec<StreamKey> = self.all.keys().cloned().collect();
+        for key in keys {
+            self.forget(&key);
+        }
+    }
+
     /// The streams that somebody is in or waits for, and the last entry of each that has passed.
     pub(super) fn followed(&self) -> impl Iterator<Item = (&StreamKey, i64)> {
         let needed = self.all.iter().filter(|(_, stream)| !stream.is_idle());

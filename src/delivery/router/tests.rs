@@ -284,6 +284,18 @@ fn nothing_is_kept_for_streams_without_anybody() {
 }
 
 #[test]
+fn what_began_and_ceased_to_be_followed_is_told_once() {
+    let mut router = with_alice(Bounds::default(), 3);
+    assert_eq!(router.changes(), [(stream(), true)]);
+    router.unregister(ALICE);
+    router.end_of_round();
+    assert!(router.changes().is_empty(), "it rests");
+    router.register(BOB, user("bob"));
+    assert!(!router.interest(BOB, &[stream()]), "and is followed on meanwhile");
+    assert_eq!(router.end(), [(stream(), false)]);
+}
+
+#[test]
 fn the_rings_of_all_streams_have_one_bound() {
     let mut router = with_alice(Bounds { rings: 2, ..Bounds::default() }, 3);
     here(&mut router, &[invite(4, "x"), invite(5, "x"), invite(6, "x")]);

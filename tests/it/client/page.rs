@@ -202,17 +202,21 @@ fn browse(url: &str, profile: &Directory) -> Child {
         "--disable-component-update",
         "--disable-sync",
     ];
-    Command::new("chromium")
+    // When this process has ended, however it ended, so does the browser.
+    Command::new("/bin/sh")
+        .arg("-c")
+        .arg("chromium \"$@\" </dev/null & cat >/dev/null; kill -KILL 0")
+        .arg("chromium")
         .args(flags)
         .arg(format!("--user-data-dir={}", profile.text()))
         .arg(url)
         .env("HOME", profile.path())
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("Chromium, which .ci/run installs")
+        .expect("a shell")
 }
 
 fn routes(stage: Arc<Stage>) -> Router {
