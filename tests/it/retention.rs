@@ -204,6 +204,38 @@ async fn whoever_was_away_longer_is_told_and_pages_say_where_they_begin() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn who_was_removed_while_he_was_away_is_told_although_the_log_is_gone() {
+    let server = Server::with(&[("MUSTER_EVENT_DAYS", "10")]).await;
+    for group in ["g", "dismissed"] {
+        server.group("alice", group, "Work", json!({ "memberList": [{ "userID": "bob" }] })).await;
+        rename(&server, group, 2).await;
+    }
+    server.post("alice", "/v1/groups/g/kick", json!({ "userList": ["bob"] })).await.ok();
+    server.delete(ADMIN, "/v1/groups/dismissed").await.ok();
+    rename(&server, "g", 1).await;
+    let db = server.db().await;
+    run(&db, "update group_events set at = at - interval '11 days'").await;
+    let all: i64 = sqlx::query_scalar("select count(*) from group_events")
+        .fetch_one(&db)
+        .await
+        .expect("a count");
+    trimmed(&server, &db, all).await;
+
+    let welcome = server.ws("bob").await.welcome;
+    let cursor = json!({ "epoch": welcome["epoch"], "groups": { "g": 2, "dismissed": 3 } });
+    let hello = json!({ "type": "hello", "token": server.token("bob"), "cursor": cursor });
+    let mut socket = Socket::open_with(server.url(), hello).await;
+    let mut resets = Vec::new();
+    while let Some(reset) = socket.early() {
+        assert_eq!((&reset["type"], &reset["why"]), (&json!("reset"), &json!("trimmed")));
+        resets.push((reset["groupID"].clone(), reset["seq"].clone()));
+    }
+    assert_eq!(resets, [(json!("dismissed"), json!(4)), (json!("g"), json!(4))]);
+    db.close().await;
+    server.stop().await;
+}
+
 /// Makes steps until nothing old is left: how many, the largest, and the longest.
 async fn steps(database: String, done: Arc<AtomicBool>) -> (usize, i64, Duration) {
     let store = Store::connect(&Place::Url(database), 1).await.expect("a store");
