@@ -13,7 +13,7 @@ pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod wire;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use muster::auth::{SecretKey, jwt, usersig};
@@ -310,17 +310,26 @@ impl Server {
 }
 
 /// Waits until something is so, at most ten seconds.
-pub(crate) async fn eventually<F, T>(what: &str, mut check: impl FnMut() -> F) -> T
+pub(crate) async fn eventually<F, T>(what: &str, check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    for _ in 0..400 {
+    within(Duration::from_secs(10), what, check).await
+}
+
+/// Waits until something is so that takes work, at most this long.
+pub(crate) async fn within<F, T>(most: Duration, what: &str, mut check: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let begun = Instant::now();
+    loop {
         if let Some(found) = check().await {
             return found;
         }
+        assert!(begun.elapsed() < most, "within {most:?} not so: {what}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("within ten seconds not so: {what}");
 }
 
 /// A counter or gauge of the server.
