@@ -112,9 +112,17 @@ impl Field {
     /// Waits until everything has come to rest, and takes the records and the history.
     pub(super) async fn rest(mut self, patience: Duration) -> (Vec<Record>, Truth) {
         self.calm_down().await;
-        let truth = Truth::read(&self.database).await;
-        settle(&self.clients, &truth, patience).await;
-        (end(self.clients).await, truth)
+        let mut truth = Truth::read(&self.database).await;
+        loop {
+            settle(&self.clients, &truth, patience).await;
+            // A call that nobody waited for may have been committed only now.
+            let later = Truth::read(&self.database).await;
+            let rests = later.events() == truth.events();
+            truth = later;
+            if rests {
+                return (end(self.clients).await, truth);
+            }
+        }
     }
 
     /// The same, and the judge's verdict, which must be good.

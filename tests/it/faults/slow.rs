@@ -20,11 +20,11 @@ use crate::common::{ADMIN, jwt_of};
 const RULES: Rules =
     Rules { resets: &["lag"], byes: &[1001, 4008], patience: Duration::from_secs(20) };
 /// How much is sent to those who do not read, in MiB.
-const FLOW: u64 = 12;
+const FLOW: u64 = 20;
 /// How much more a node's memory may grow meanwhile than without them: much less.
-const GROWTH: u64 = 6;
+const GROWTH: u64 = 10;
 /// How much it may grow at all.
-const MOST: u64 = 40;
+const MOST: u64 = 48;
 
 /// What one run showed.
 struct Shown {

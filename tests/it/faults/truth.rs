@@ -138,6 +138,11 @@ pub(super) fn apply(members: &mut Members, deed: &Deed) {
 }
 
 impl Truth {
+    /// How many events there are.
+    pub(super) fn events(&self) -> usize {
+        self.groups.values().chain(self.users.values()).map(Vec::len).sum()
+    }
+
     /// Adds the next event of a group.
     pub(super) fn add(&mut self, group: &str, at: i64, frame: &str) {
         let deed = deed(&serde_json::from_str(frame).expect("a frame"));

@@ -102,6 +102,8 @@ fn level(value: &mut Value, moments: &[DateTime<Utc>]) {
 fn span(until: &Value, moments: &[DateTime<Utc>]) -> Value {
     let Some(end) = moment(until) else { return until.clone() };
     match moments.first() {
+        // What never ends has an end that stands still, at the end of all dates.
+        Some(start) if (end - *start).num_days() > 365 * 1_000 => json!("never"),
         Some(start) => {
             json!(((end - *start).num_milliseconds() + 500).div_euclid(1_000))
         }
