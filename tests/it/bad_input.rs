@@ -35,7 +35,7 @@ pub(crate) async fn furnish(server: &Server, group: &str) -> String {
 /// A server with something in it that bad requests could spoil.
 pub(crate) struct World {
     pub(crate) server: Server,
-    pool: PgPool,
+    pub(crate) pool: PgPool,
     state_query: String,
     /// An open application of `carol` to join the group `g`.
     pub(crate) application: String,
@@ -46,7 +46,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let server = Server::start().await;
         let application = furnish(&server, "g").await;
-        let pool = server.db().await;
+        let pool = server.narrow_db().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select relname::text from pg_class
               where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1",

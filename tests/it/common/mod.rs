@@ -21,7 +21,7 @@ use muster::config::Config;
 use muster::model::UserId;
 use reqwest::Method;
 use serde_json::Value;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgPoolOptions};
 
 pub(crate) use socket::Socket;
 
@@ -185,9 +185,14 @@ impl Server {
         jwt_of(user, 86_400)
     }
 
-    /// A look into the database.
+    /// A look into the database, with few connections: those of all tests that run share one PostgreSQL.
     pub(crate) async fn db(&self) -> PgPool {
-        PgPool::connect(&self.database).await.expect("the database")
+        pool(&self.database, 4).await
+    }
+
+    /// A look into the database with a single connection, for tests with many servers.
+    pub(crate) async fn narrow_db(&self) -> PgPool {
+        pool(&self.database, 1).await
     }
 
     /// Stops it as SIGTERM does.
@@ -309,6 +314,11 @@ impl Server {
     }
 }
 
+async fn pool(database: &str, most: u32) -> PgPool {
+    let pool = PgPoolOptions::new().max_connections(most).connect(database).await;
+    pool.expect("the database")
+}
+
 /// Waits until something is so, at most ten seconds.
 pub(crate) async fn eventually<F, T>(what: &str, check: impl FnMut() -> F) -> T
 where
@@ -422,7 +432,7 @@ const RULES: &[(&str, &str)] = &[
 
 /// Checks what must hold in every database, by counting.
 pub(crate) async fn check_invariants(database: &str) {
-    let pool = PgPool::connect(database).await.expect("the database");
+    let pool = pool(database, 1).await;
     for (rule, query) in RULES {
         let broken: Vec<(String,)> =
             sqlx::query_as(*query).fetch_all(&pool).await.expect("a query of a rule");

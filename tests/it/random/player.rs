@@ -3,7 +3,6 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use sqlx::postgres::PgPool;
 
 use crate::bad_input::{World, furnish};
 use crate::common::wire::Wire;
@@ -35,7 +34,6 @@ type State = Vec<(String, i64, String)>;
 pub(super) struct Player {
     pub(super) world: World,
     pub(super) dice: StdRng,
-    pool: PgPool,
     wire: Option<Wire>,
     state: State,
     /// How many were taken, and how many refused.
@@ -46,9 +44,9 @@ pub(super) struct Player {
 impl Player {
     pub(super) async fn new(seed: u64) -> Self {
         let world = World::new().await;
-        let (pool, state) = (world.server.db().await, world.state().await);
+        let state = world.state().await;
         let dice = StdRng::seed_from_u64(seed);
-        Self { world, dice, pool, wire: None, state, taken: 0, refused: 0 }
+        Self { world, dice, wire: None, state, taken: 0, refused: 0 }
     }
 
     /// Sends a request over the connection, which is made again when the server ended it.
@@ -109,7 +107,7 @@ impl Player {
                 "select (select count(*) from users where deleted_at is not null)
                       + (select count(*) from group_releases)",
             )
-            .fetch_one(&self.pool)
+            .fetch_one(&self.world.pool)
             .await
             .expect("a count");
             (open == 0).then_some(())
@@ -121,7 +119,6 @@ impl Player {
     pub(super) async fn end(self) {
         let ready = reqwest::get(format!("{}/readyz", self.world.server.ops_url())).await;
         assert_eq!(ready.expect("an answer").status(), 200);
-        self.pool.close().await;
         self.world.end().await;
     }
 }
