@@ -29,7 +29,7 @@ pub(super) async fn attempt(
     rulebook: &Rulebook,
     silence: Duration,
 ) -> Result<Outcome, Failure> {
-    let batch = uuid::Uuid::new_v4();
+    let batch = uuid::Uuid::now_v7();
     let prepared = async {
         connection.execute("begin").await?;
         prepare(connection, commands, rulebook, batch).await
@@ -278,12 +278,9 @@ async fn lock_users(
     if wanted.lock.is_empty() {
         return Ok(());
     }
-    let mut found = locks::lock_users(connection, &wanted.lock, &wanted.make).await?;
+    let mut found = locks::lock_users(connection, &wanted.lock, &wanted.make, facts.now).await?;
     for id in wanted.lock {
         let user = found.remove(&id);
-        if user.is_none() && wanted.make.contains(&id) {
-            return Err(Failure::Raced("users"));
-        }
         facts.users.insert(id, user);
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use sqlx::{Executor, PgConnection};
 
-use crate::model::{Command, Error, Moment, Reply, User, UserId};
+use crate::model::{Command, Error, Reply};
 use crate::rules::{self, Rulebook, Stop};
 use crate::store::{Patience, Store, locks, unavailable};
 
@@ -49,32 +49,14 @@ async fn run(
     let wanted = wanted_users(&[command], &facts);
     let mut found = locks::read_users(connection, &wanted.lock).await.map_err(away)?;
     for id in wanted.lock {
-        let user =
-            found.remove(&id).or_else(|| wanted.make.contains(&id).then(|| unseen(&id, facts.now)));
+        let user = found
+            .remove(&id)
+            .or_else(|| wanted.make.contains(&id).then(|| locks::unseen(&id, facts.now)));
         facts.users.insert(id, user);
     }
     match rules::decide(&facts, command) {
         Ok(decision) => Ok(decision.reply),
         Err(Stop::Refused(refusal)) => Err(refusal),
         Err(Stop::Missing) => Err(Error::internal("a preview asks for rows that nobody loads")),
-    }
-}
-
-/// A user that nobody has seen yet, as his row would begin.
-fn unseen(id: &UserId, now: Moment) -> User {
-    User {
-        id: id.clone(),
-        nick_name: String::new(),
-        face_url: String::new(),
-        invite_consent: crate::model::InviteConsent::Auto,
-        group_limit: None,
-        group_count: 0,
-        pending_count: 0,
-        membership_rev: 0,
-        user_seq: 0,
-        deleted_at: None,
-        deleted_by: None,
-        created_at: now,
-        fresh: true,
     }
 }

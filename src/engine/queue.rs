@@ -126,11 +126,12 @@ impl Queue {
             }
         }
         self.metrics.waiting.inc();
-        self.something.notify_one();
+        self.something.notify_last();
         Ok(())
     }
 
-    /// Waits for work; `None` when the queue is closed and empty.
+    /// Waits for work; `None` when the queue is closed and empty. The lane that worked last is the first to get
+    /// work again: what it needs is still warm, in its connection's process, too.
     pub(super) async fn take(&self) -> Option<Taken> {
         loop {
             let woken = self.something.notified();
@@ -141,14 +142,14 @@ impl Queue {
             };
             if !taken.commands.is_empty() {
                 if more {
-                    self.something.notify_one();
+                    self.something.notify_last();
                 }
                 self.note(&taken);
                 return Some(taken);
             }
             if finished {
                 // The next lane looks, too.
-                self.something.notify_one();
+                self.something.notify_last();
                 return None;
             }
             woken.await;
@@ -187,14 +188,14 @@ impl Queue {
             wake |= inner.closed && inner.boxes.is_empty();
         }
         if wake {
-            self.something.notify_one();
+            self.something.notify_last();
         }
     }
 
     /// Takes no more; lanes end when everything that waits is done.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.something.notify_one();
+        self.something.notify_last();
     }
 }
 

@@ -62,7 +62,7 @@ pub struct User {
     pub deleted_by: Option<UserId>,
     /// When the account was made.
     pub created_at: Moment,
-    /// Whether this very batch made the row, so that it has to go if nothing needed it.
+    /// Whether there is no row yet: this batch makes it if anything needs it.
     pub fresh: bool,
 }
 

@@ -83,6 +83,8 @@ pub struct Changes {
     pub attributes: BTreeSet<GroupId>,
     /// Memberships that changed.
     pub members: BTreeSet<(GroupId, UserId)>,
+    /// Those of them that have no row yet.
+    pub new_members: BTreeSet<(GroupId, UserId)>,
     /// Bans that were set, with who set them.
     pub bans: BTreeMap<(GroupId, UserId), UserId>,
     /// Bans that were lifted.

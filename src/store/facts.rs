@@ -12,11 +12,11 @@ use crate::model::{
 };
 use crate::rules::GroupFacts;
 
-/// One person's relation to one group, with the time.
+/// One person's relation to one group, with the time; the first row may have the time alone.
 struct RelationRow {
     now: Moment,
-    group_id: String,
-    user_id: String,
+    group_id: Option<String>,
+    user_id: Option<String>,
     role: Option<i16>,
     joined_seq: Option<i64>,
     left_seq: Option<i64>,
@@ -39,7 +39,8 @@ struct RelationRow {
     expires_at: Option<Moment>,
 }
 
-/// Loads memberships, bans and open applications of the named people, and the time.
+/// Loads memberships, bans and open applications of the named people, and the time. Whoever has none of
+/// them costs no row.
 pub(crate) async fn relations(
     connection: &mut PgConnection,
     pairs: &[(GroupId, UserId)],
@@ -49,27 +50,42 @@ pub(crate) async fn relations(
     let user_ids: Vec<&str> = pairs.iter().map(|(_, user)| user.as_str()).collect();
     let rows = sqlx::query_as!(
         RelationRow,
-        r#"select clock_timestamp() as "now!", p.group_id as "group_id!", p.user_id as "user_id!",
-                  m.role as "role?", m.joined_seq as "joined_seq?", m.left_seq as "left_seq?",
-                  m.past_joined_seq as "past_joined_seq?", m.past_left_seq as "past_left_seq?",
-                  m.joined_at as "joined_at?", m.name_card as "name_card?",
-                  m.mute_until as "mute_until?", m.custom_fields::text as "custom_fields?",
-                  m.user_rev as "user_rev?",
-                  b.user_id is not null as "banned!", b.until as "ban_until?",
-                  b.reason as "ban_reason?",
-                  a.application_id as "application_id?", a.kind as "kind?",
-                  a.from_user as "from_user?", a.approved_by as "approved_by?",
-                  a.message as "message?", a.added_at as "added_at?", a.expires_at as "expires_at?"
-             from unnest($1::text[], $2::text[]) as p(group_id, user_id)
-             left join members m on m.group_id = p.group_id and m.user_id = p.user_id
-             left join bans b on b.group_id = p.group_id and b.user_id = p.user_id
-             left join applications a
-                    on a.group_id = p.group_id and a.subject = p.user_id and a.state = 0"#,
+        r#"select t.now as "now!", r.group_id as "group_id?", r.user_id as "user_id?",
+                  r.role as "role?", r.joined_seq as "joined_seq?", r.left_seq as "left_seq?",
+                  r.past_joined_seq as "past_joined_seq?", r.past_left_seq as "past_left_seq?",
+                  r.joined_at as "joined_at?", r.name_card as "name_card?",
+                  r.mute_until as "mute_until?", r.custom_fields as "custom_fields?",
+                  r.user_rev as "user_rev?", coalesce(r.banned, false) as "banned!",
+                  r.ban_until as "ban_until?", r.ban_reason as "ban_reason?",
+                  r.application_id as "application_id?", r.kind as "kind?",
+                  r.from_user as "from_user?", r.approved_by as "approved_by?",
+                  r.message as "message?", r.added_at as "added_at?", r.expires_at as "expires_at?"
+             from (select clock_timestamp() as now) t
+             left join (
+                  select p.group_id, p.user_id, m.role, m.joined_seq, m.left_seq, m.past_joined_seq,
+                         m.past_left_seq, m.joined_at, m.name_card, m.mute_until,
+                         m.custom_fields::text as custom_fields, m.user_rev,
+                         b.user_id is not null as banned, b.until as ban_until,
+                         b.reason as ban_reason, a.application_id, a.kind, a.from_user,
+                         a.approved_by, a.message, a.added_at, a.expires_at
+                    from unnest($1::text[], $2::text[]) as p(group_id, user_id)
+                    left join members m on m.group_id = p.group_id and m.user_id = p.user_id
+                    left join bans b on b.group_id = p.group_id and b.user_id = p.user_id
+                    -- One by one: a plan made while there were few would go through all that are open.
+                    left join lateral (
+                         select * from applications x
+                          where x.group_id = p.group_id and x.subject = p.user_id and x.state = 0
+                         offset 0) a on true
+                   where m.user_id is not null or b.user_id is not null
+                         or a.application_id is not null) r on true"#,
         &group_ids as &[&str],
         &user_ids as &[&str]
     )
     .fetch_all(connection)
     .await?;
+    for (group, user) in pairs {
+        groups.entry(group.clone()).or_default().known.insert(user.clone());
+    }
     let now = rows.first().map(|row| row.now);
     for row in rows {
         take_relation(row, groups)?;
@@ -81,10 +97,9 @@ fn take_relation(
     row: RelationRow,
     groups: &mut HashMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
-    let user = UserId::from_stored(&row.user_id);
-    let group = GroupId::from_stored(&row.group_id);
+    let (Some(group), Some(user)) = (row.group_id, row.user_id) else { return Ok(()) };
+    let (group, user) = (GroupId::from_stored(&group), UserId::from_stored(&user));
     let facts = groups.entry(group.clone()).or_default();
-    facts.known.insert(user.clone());
     if let (Some(role), Some(joined_seq), Some(joined_at)) =
         (row.role, row.joined_seq, row.joined_at)
     {

@@ -173,55 +173,73 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Makes the rows that may be made and locks all of them in order.
+/// Locks users in order. For those of `make` that are absent there is a row as it would begin: it is written
+/// with the batch ([`super::write`]), if anything needs it.
 ///
-/// An absent row cannot be locked, so a user who has never been seen is inserted first: from then on his
-/// counter is a locked row like everybody's. Inserting is finished before the first lock is taken, and
-/// nobody who is still inserting holds a lock, so the two phases cannot wait for each other in a circle.
-/// A row that another session was inserting at the same time is missing in the answer: the caller rolls
-/// back and tries again. Where an account of this id was deleted, the numbers of the new one's own
-/// events go on behind those of the old one.
+/// An absent row cannot be locked. Two sessions that both think that they make it find out when they insert
+/// it: one of them waits, makes nothing and tries again. Rows are inserted only after all locks are taken, and
+/// in order, so nobody waits in a circle. Where an account of this id was deleted, the numbers of the new
+/// one's own events go on behind those of the old one.
 pub(crate) async fn lock_users(
     connection: &mut PgConnection,
     lock: &BTreeSet<UserId>,
     make: &BTreeSet<UserId>,
+    now: Moment,
 ) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
-    let lock: Vec<&str> = lock.iter().map(UserId::as_str).collect();
-    let make: Vec<&str> = make.iter().map(UserId::as_str).collect();
+    let ids: Vec<&str> = lock.iter().map(UserId::as_str).collect();
+    let may_begin: Vec<&str> = make.iter().map(UserId::as_str).collect();
     let rows = sqlx::query_as!(
         UserRow,
-        r#"with fresh as (
-               insert into users (user_id, created_at, user_seq)
-               select u.user_id, clock_timestamp(),
-                      coalesce((select r.user_seq from revocations r where r.user_id = u.user_id), 0)
-                 from unnest($2::text[]) as u(user_id)
-                where not exists (select from users x where x.user_id = u.user_id)
-                order by u.user_id collate "C"
-                   on conflict do nothing
-               returning *
-           ), held as (
-               select * from users
-                where user_id = any($1::text[]) and (select count(*) from fresh) >= 0
-                order by user_id
-                  for no key update
-           )
-           select user_id as "user_id!", nick_name as "nick_name!", face_url as "face_url!",
+        r#"select user_id as "user_id!", nick_name as "nick_name!", face_url as "face_url!",
                   invite_consent as "invite_consent!", group_limit, group_count as "group_count!",
                   pending_count as "pending_count!", membership_rev as "membership_rev!",
-                  user_seq as "user_seq!", deleted_at, deleted_by,
-                  created_at as "created_at!",
-                  true as "fresh!"
-             from fresh
+                  user_seq as "user_seq!", deleted_at, deleted_by, created_at as "created_at!",
+                  false as "fresh!"
+             from (select * from users where user_id = any($1::text[])
+                    order by user_id for no key update) held
            union all
-           select user_id, nick_name, face_url, invite_consent, group_limit, group_count,
-                  pending_count, membership_rev, user_seq, deleted_at, deleted_by, created_at, false
-             from held"#,
-        &lock as &[&str],
-        &make as &[&str]
+           select user_id, '', '', 1::smallint, null, 0, 0, 0, user_seq, null, null, at, true
+             from revocations where user_id = any($2::text[])"#,
+        &ids as &[&str],
+        &may_begin as &[&str]
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|row| User::try_from(row).map(|user| (user.id.clone(), user))).collect()
+    let mut users = BTreeMap::new();
+    for row in rows {
+        let user = User::try_from(row)?;
+        if user.fresh {
+            let after = user.user_seq;
+            users
+                .entry(user.id.clone())
+                .or_insert(User { user_seq: after, ..unseen(&user.id, now) });
+        } else {
+            users.insert(user.id.clone(), user);
+        }
+    }
+    for id in make {
+        users.entry(id.clone()).or_insert_with(|| unseen(id, now));
+    }
+    Ok(users)
+}
+
+/// A user that nobody has seen yet, as his row would begin.
+pub(crate) fn unseen(id: &UserId, now: Moment) -> User {
+    User {
+        id: id.clone(),
+        nick_name: String::new(),
+        face_url: String::new(),
+        invite_consent: InviteConsent::Auto,
+        group_limit: None,
+        group_count: 0,
+        pending_count: 0,
+        membership_rev: 0,
+        user_seq: 0,
+        deleted_at: None,
+        deleted_by: None,
+        created_at: now,
+        fresh: true,
+    }
 }
 
 /// Users as they are, without a lock.

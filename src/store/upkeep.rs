@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Forgets, in bounded steps, stored replies after their day and batches after an hour, when no
-    /// COMMIT can be in doubt any more. Returns how many rows went.
+    /// COMMIT can be in doubt any more. Ids of batches are in the order of time, so those to go are first. Returns how many rows went.
     ///
     /// # Errors
     /// [`crate::model::Reason::Unavailable`] while the database is away.
@@ -80,8 +80,12 @@ impl Store {
         .map_err(|error| unavailable(&error))?;
         let batches = sqlx::query!(
             "delete from batches where batch_id in (
-                 select batch_id from batches
-                  where committed_at < clock_timestamp() - interval '1 hour' limit 20000)"
+                 select batch_id from (
+                        (select * from batches order by batch_id limit 20000)
+                        union all
+                        -- Ids that older versions made are in no order.
+                        (select * from batches order by batch_id desc limit 1000)) ends
+                  where committed_at < clock_timestamp() - interval '1 hour')"
         )
         .execute(self.reads())
         .await

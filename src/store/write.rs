@@ -47,13 +47,13 @@ pub(crate) async fn write(
     rare::write_profiles(connection, facts).await?;
     attributes::write_attributes(connection, facts).await?;
     main::write_main(connection, batch, facts).await?;
+    rare::write_members(connection, facts).await?;
     rare::write_user_events(connection, &changes.entries).await?;
     rare::write_accounts(connection, facts).await?;
     rare::write_bans(connection, facts).await?;
     rare::write_applications(connection, facts).await?;
     rare::write_releases(connection, facts).await?;
     rare::write_replies(connection, facts.now, replies).await?;
-    rare::forget_unused_users(connection, facts).await?;
     accounts::write_ends(connection, facts).await?;
     Ok(())
 }

@@ -36,6 +36,9 @@ impl Facts {
         let user_rev = user.membership_rev;
         let Some(facts) = self.groups.get_mut(id) else { return };
         let before = facts.members.get(user_id);
+        if before.is_none() {
+            self.changes.new_members.insert((id.clone(), user_id.clone()));
+        }
         let member = Member {
             role,
             joined_seq: entry.seq,

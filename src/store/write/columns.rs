@@ -65,11 +65,15 @@ pub(super) struct MemberColumns<'a> {
 }
 
 impl<'a> MemberColumns<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Self {
+    /// Those that have no row yet (`new`), or those that have one.
+    pub(super) fn of(facts: &'a Facts, new: bool) -> Self {
         let mut columns = Self::default();
-        for (group, user) in &facts.changes.members {
+        for pair @ (group, user) in &facts.changes.members {
             let member = facts.groups.get(group).and_then(|of_group| of_group.members.get(user));
-            if let Some(member) = member {
+            let is_new = facts.changes.new_members.contains(pair);
+            if let Some(member) = member
+                && is_new == new
+            {
                 columns.push(group, user, member);
             }
         }
@@ -95,6 +99,7 @@ impl<'a> MemberColumns<'a> {
 /// Counters of users as columns.
 #[derive(Default)]
 pub(super) struct UserColumns<'a> {
+    pub(super) created: Vec<Moment>,
     pub(super) ids: Vec<&'a str>,
     pub(super) groups: Vec<i32>,
     pub(super) caps: Vec<i32>,
@@ -104,10 +109,17 @@ pub(super) struct UserColumns<'a> {
 }
 
 impl<'a> UserColumns<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Self {
+    /// Those that have no row yet (`fresh`), or those that have one.
+    pub(super) fn of(facts: &'a Facts, fresh: bool) -> Self {
         let mut columns = Self::default();
-        for id in &facts.changes.users {
-            if let Some(Some(user)) = facts.users.get(id) {
+        let changes = &facts.changes;
+        // A profile needs a row, too.
+        let accounts = changes.accounts.iter().filter(|id| fresh && !changes.users.contains(*id));
+        for id in changes.users.iter().chain(accounts) {
+            if let Some(Some(user)) = facts.users.get(id)
+                && user.fresh == fresh
+            {
+                columns.created.push(user.created_at);
                 columns.ids.push(user.id.as_str());
                 columns.groups.push(user.group_count);
                 columns.caps.push(group_limit(user, &facts.limits).0);

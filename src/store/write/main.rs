@@ -1,5 +1,7 @@
 //! What nearly every batch writes: groups, memberships, counters of users, entries of logs.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 
 use super::WriteError;
@@ -61,8 +63,10 @@ pub(super) async fn write_main(
     let groups = groups(facts, false);
     let group = Columns::of(&groups);
     let before: Vec<i64> = groups.iter().map(|group| seq_before(facts, group)).collect();
-    let member = MemberColumns::of(facts);
-    let user = UserColumns::of(facts);
+    let member = MemberColumns::of(facts, true);
+    let user = UserColumns::of(facts, false);
+    let fresh = UserColumns::of(facts, true);
+    let fresh_before: Vec<i64> = seqs_before(facts, &fresh);
     let entry = EntryColumns::of(&facts.changes.entries, true);
     let written = sqlx::query!(
         r#"with
@@ -83,7 +87,7 @@ pub(super) async fn write_main(
                returning 1
            ),
            written_members as (
-               insert into members as m (group_id, user_id, role, joined_seq, left_seq,
+               insert into members (group_id, user_id, role, joined_seq, left_seq,
                       past_joined_seq, past_left_seq, joined_at, name_card, mute_until, user_rev,
                       custom_fields)
                select u.group_id, u.user_id, u.role, u.joined_seq, u.left_seq, u.past_joined_seq,
@@ -94,12 +98,22 @@ pub(super) async fn write_main(
                       $20::timestamptz[], $21::bigint[], $35::text[])
                       as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq,
                            past_left_seq, joined_at, name_card, mute_until, user_rev, custom_fields)
-               on conflict (group_id, user_id) do update
-                  set role = excluded.role, joined_seq = excluded.joined_seq,
-                      left_seq = excluded.left_seq, past_joined_seq = excluded.past_joined_seq,
-                      past_left_seq = excluded.past_left_seq, joined_at = excluded.joined_at,
-                      name_card = excluded.name_card, mute_until = excluded.mute_until,
-                      user_rev = excluded.user_rev, custom_fields = excluded.custom_fields
+               returning 1
+           ),
+           fresh_users as (
+               insert into users (user_id, created_at, group_count, pending_count, membership_rev,
+                      user_seq)
+               select u.user_id, u.created_at, u.group_count, u.pending_count, u.membership_rev,
+                      u.user_seq
+                 from unnest($36::text[], $37::timestamptz[], $38::integer[], $39::integer[],
+                             $40::integer[], $41::bigint[], $42::bigint[], $43::bigint[])
+                      as u(user_id, created_at, group_count, cap, pending_count, membership_rev,
+                           user_seq, seq_before)
+                where u.group_count <= u.cap
+                  and u.seq_before = coalesce((select r.user_seq from revocations r
+                                                where r.user_id = u.user_id), 0)
+                order by u.user_id collate "C"
+                   on conflict do nothing
                returning 1
            ),
            written_users as (
@@ -125,6 +139,7 @@ pub(super) async fn write_main(
            select (select count(*) from written_groups) as "groups!",
                   (select count(*) from written_members) as "members!",
                   (select count(*) from written_users) as "users!",
+                  (select count(*) from fresh_users) as "fresh!",
                   (select count(*) from written_events) as "events!""#,
         &group.ids as &[&str],
         &group.owners as &[Option<&str>],
@@ -161,6 +176,14 @@ pub(super) async fn write_main(
         batch,
         &group.mute_all,
         &member.fields as &[Option<String>],
+        &fresh.ids as &[&str],
+        &fresh.created,
+        &fresh.groups,
+        &fresh.caps,
+        &fresh.pending,
+        &fresh.revs,
+        &fresh.seqs,
+        &fresh_before,
     )
     .fetch_one(connection)
     .await?;
@@ -168,6 +191,7 @@ pub(super) async fn write_main(
         (written.groups, groups.len(), "groups"),
         (written.members, member.users.len(), "members"),
         (written.users, user.ids.len(), "users"),
+        (written.fresh, fresh.ids.len(), "fresh users"),
         (written.events, entry.streams.len(), "events"),
     ];
     for (written, wanted, what) in expected {
@@ -176,6 +200,18 @@ pub(super) async fn write_main(
         }
     }
     Ok(())
+}
+
+/// The numbers of the users' newest own events before this batch.
+fn seqs_before(facts: &Facts, users: &UserColumns<'_>) -> Vec<i64> {
+    let mut written: HashMap<&str, i64> = HashMap::new();
+    for entry in &facts.changes.entries {
+        if let StreamKey::User(user) = &entry.stream {
+            *written.entry(user.as_str()).or_default() += 1;
+        }
+    }
+    let before = |(id, seq): (&&str, &i64)| seq - written.get(id).copied().unwrap_or_default();
+    users.ids.iter().zip(&users.seqs).map(before).collect()
 }
 
 /// The number of a group's newest event before this batch.

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::columns::{ApplicationColumns, EntryColumns};
+use super::columns::{ApplicationColumns, EntryColumns, MemberColumns};
 use super::{NewReply, WriteError};
 use crate::model::{Application, Ban, GroupId, LogEntry, Moment, Profile, User, UserId};
 use crate::rules::Facts;
@@ -297,25 +297,44 @@ pub(super) async fn write_replies(
     Ok(())
 }
 
-/// Removes rows of users that were made for decisions which then needed none.
-pub(super) async fn forget_unused_users(
+/// Memberships whose rows are there already: ended, begun again, or changed.
+pub(super) async fn write_members(
     connection: &mut PgConnection,
     facts: &Facts,
 ) -> Result<(), WriteError> {
-    let changes = &facts.changes;
-    let unused: Vec<&str> = facts
-        .users
-        .values()
-        .flatten()
-        .filter(|user| user.fresh)
-        .filter(|user| !changes.users.contains(&user.id) && !changes.accounts.contains(&user.id))
-        .map(|user| user.id.as_str())
-        .collect();
-    if unused.is_empty() {
+    let member = MemberColumns::of(facts, false);
+    if member.users.is_empty() {
         return Ok(());
     }
-    sqlx::query!("delete from users where user_id = any($1::text[])", &unused as &[&str])
-        .execute(connection)
-        .await?;
+    let written = sqlx::query!(
+        "update members m
+            set role = u.role, joined_seq = u.joined_seq, left_seq = u.left_seq,
+                past_joined_seq = u.past_joined_seq, past_left_seq = u.past_left_seq,
+                joined_at = u.joined_at, name_card = u.name_card, mute_until = u.mute_until,
+                user_rev = u.user_rev, custom_fields = u.custom_fields::jsonb
+           from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[],
+                       $6::bigint[], $7::bigint[], $8::timestamptz[], $9::text[],
+                       $10::timestamptz[], $11::bigint[], $12::text[])
+                as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq, past_left_seq,
+                     joined_at, name_card, mute_until, user_rev, custom_fields)
+          where m.group_id = u.group_id and m.user_id = u.user_id",
+        &member.groups as &[&str],
+        &member.users as &[&str],
+        &member.roles,
+        &member.joined_seqs,
+        &member.left_seqs as &[Option<i64>],
+        &member.past_joined as &[Option<i64>],
+        &member.past_left as &[Option<i64>],
+        &member.joined_at,
+        &member.name_cards as &[&str],
+        &member.mutes as &[Option<Moment>],
+        &member.revs,
+        &member.fields as &[Option<String>],
+    )
+    .execute(connection)
+    .await?;
+    if usize::try_from(written.rows_affected()).ok() != Some(member.users.len()) {
+        return Err(WriteError::Wall("changed members"));
+    }
     Ok(())
 }
