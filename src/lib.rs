@@ -5,7 +5,7 @@
 //! of every member. Dependencies point one way:
 //!
 //! ```text
-//! model ← rules ← store ← engine ← delivery, http ← server ← cli
+//! model ← rules ← store ← engine ← delivery, http ← server ← bench ← cli
 //! ```
 //!
 //! | room | what lives there |
@@ -21,9 +21,11 @@
 //! | [`config`] | settings, and where each came from |
 //! | [`server`] | how the parts are put together, started and stopped |
 //! | [`upkeep`] | what happens without being asked |
+//! | [`bench`] | what it carries, beside a yardstick |
 //! | [`cli`] | the commands |
 
 pub mod auth;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod delivery;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use super::token::Wanted;
+use crate::bench::{Plan, Scenario};
 use crate::config::{Kind, SETTINGS, Setting};
 
 /// Seconds for which a token lasts when nobody says otherwise: 180 days, as in the samples of the
@@ -23,6 +24,7 @@ pub(super) enum Command {
     Migrate { status: bool },
     Epoch { renew: bool },
     Config,
+    Bench(Plan),
 }
 
 /// Everything that the arguments say.
@@ -47,6 +49,7 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Ask
         "migrate" => Command::Migrate { status: inner.get_flag("status") },
         "epoch" => Command::Epoch { renew: inner.get_flag("renew") },
         "config" => Command::Config,
+        "bench" => Command::Bench(plan(inner)),
         _ => Command::Serve,
     };
     let file = inner.get_one::<PathBuf>("config").cloned();
@@ -59,6 +62,19 @@ fn wanted(matches: &ArgMatches) -> Wanted {
         user: matches.get_one("user").cloned().unwrap_or_default(),
         jwt: matches.get_flag("jwt"),
         seconds: matches.get_one("expire").copied().unwrap_or_default(),
+    }
+}
+
+fn plan(matches: &ArgMatches) -> Plan {
+    let number = |name: &str| matches.get_one(name).copied().unwrap_or_default();
+    let names = matches.get_many::<String>("scenario").unwrap_or_default();
+    Plan {
+        scenarios: names.filter_map(|name| Scenario::named(name)).collect(),
+        seconds: number("seconds"),
+        rounds: number("rounds"),
+        sockets: number("sockets"),
+        json: matches.get_one("json").cloned(),
+        url: matches.get_one("url").cloned(),
     }
 }
 
@@ -104,6 +120,7 @@ fn program() -> clap::Command {
             command("epoch", "Print which history the numbers of events belong to")
                 .arg(switch("renew", "write a new one first, after a restore in place")),
         )
+        .subcommand(bench())
         .subcommand(command("config", "Print every setting, its value and where it came from"))
         .arg(
             Arg::new("config")
@@ -116,6 +133,42 @@ fn program() -> clap::Command {
         )
         .args(SETTINGS.iter().filter_map(setting_flag))
         .after_long_help(all_settings())
+}
+
+fn bench() -> clap::Command {
+    let number = |name: &'static str, least: i64, most: i64, default: &'static str| {
+        let range = value_parser!(u32).range(least..=most);
+        Arg::new(name).long(name).value_name("NUMBER").value_parser(range).default_value(default)
+    };
+    let mut scenarios = String::from("Scenarios:\n");
+    for (_, name, about, usual) in Scenario::ALL {
+        let unusual = if usual { "" } else { " (only when it is named)" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(scenarios, "  {name:8} {about}{unusual}");
+    }
+    clap::Command::new("bench")
+        .about("Measure what Muster carries on this machine, beside a plain client of the same PostgreSQL")
+        .arg(
+            Arg::new("scenario")
+                .value_name("SCENARIO")
+                .num_args(0..)
+                .value_parser(Scenario::ALL.map(|(_, name, ..)| name))
+                .help("what to measure; all usual ones without"),
+        )
+        .arg(number("seconds", 1, 600, "4").help("how long each side of a round lasts"))
+        .arg(number("rounds", 1, 100, "5").help("how often each pair is measured, in turns"))
+        .arg(number("sockets", 10, 1_000_000, "10000").help("most sockets"))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("write all figures there as JSON"),
+        )
+        .arg(Arg::new("url").long("url").value_name("http://HOST:PORT").help(
+            "a running server to load instead of one that is started for this; needs its MUSTER_SECRET_KEY",
+        ))
+        .after_help(scenarios)
 }
 
 fn setting_flag(setting: &'static Setting) -> Option<Arg> {
@@ -194,6 +247,16 @@ mod tests {
         assert_eq!(command("muster epoch"), Command::Epoch { renew: false });
         assert_eq!(command("muster epoch --renew"), Command::Epoch { renew: true });
         assert_eq!(command("muster config"), Command::Config);
+        let plan = Plan {
+            scenarios: vec![Scenario::Hot, Scenario::Storm],
+            seconds: 4,
+            rounds: 2,
+            sockets: 10_000,
+            json: Some(PathBuf::from("f")),
+            url: None,
+        };
+        let line = "muster bench hot storm --rounds 2 --json f";
+        assert_eq!(command(line), Command::Bench(plan));
         let user = "ann".to_owned();
         let usual = Wanted { user: user.clone(), jwt: false, seconds: 15_552_000 };
         assert_eq!(command("muster token ann"), Command::Token(usual));
@@ -231,6 +294,8 @@ mod tests {
             "muster token ann --expire 0",
             "muster --secret-key x",
             "muster --app-id 1 --app-id 2",
+            "muster bench walk",
+            "muster bench --seconds 0",
         ] {
             assert_eq!(asked(line).expect_err(line).exit_code(), 2, "{line}");
         }

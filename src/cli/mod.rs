@@ -16,6 +16,7 @@ use crate::config::{Config, Faults, Sources};
 use args::{Asked, Command};
 
 mod args;
+mod bench;
 mod config;
 mod demo;
 mod epoch;
@@ -60,16 +61,16 @@ fn run(asked: Asked) -> anyhow::Result<ExitCode> {
     let Asked { command, file, flags } = asked;
     let mut sources = Sources::of_process(file, flags);
     // A database that happens to be exported for something else must not get a demo's groups.
-    let spared =
-        matches!(command, Command::Demo { .. }) && sources.forget_environment("DATABASE_URL");
+    let shows = matches!(command, Command::Demo { .. } | Command::Bench(_));
+    let spared = shows && sources.forget_environment("DATABASE_URL");
     let mut config = Config::load(&sources)?;
-    if matches!(command, Command::Demo { .. }) && config.is_default("MUSTER_LOG") {
-        // What the demo prints is what there is to read.
+    if shows && config.is_default("MUSTER_LOG") {
+        // What is printed is what there is to read.
         "warn".clone_into(&mut config.log);
     }
     logging::start(&config)?;
     if spared {
-        tracing::info!("the demo does not use the environment's DATABASE_URL");
+        tracing::info!("a demo or benchmark does not use the environment's DATABASE_URL");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -95,6 +96,7 @@ async fn perform(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Migrate { status } => migrate::run(&config, status).await,
         Command::Epoch { renew } => epoch::run(&config, renew).await,
         Command::Config => config::run(&config),
+        Command::Bench(plan) => bench::run(&config, &plan).await,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod types;
 pub mod upkeep;
 pub mod users;
 pub mod write;
+pub mod yardstick;
 
 use std::str::FromStr;
 use std::sync::Arc;

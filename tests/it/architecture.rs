@@ -25,11 +25,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "embedded", "http", "upkeep",
         ],
     ),
+    // It asks servers from outside, as anybody would.
+    ("bench", &["model", "store", "auth", "config", "embedded"]),
     (
         "cli",
         &[
             "model", "rules", "store", "engine", "delivery", "auth", "metrics", "config",
-            "embedded", "http", "upkeep", "server",
+            "embedded", "http", "upkeep", "server", "bench",
         ],
     ),
 ];

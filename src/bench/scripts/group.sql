@@ -1,0 +1,2 @@
+\set group random(0, GROUPS)
+select g.group_id, g.group_type, g.own_type, g.owner_id, g.join_option, g.invite_option, g.max_members, g.mute_all, g.member_count, g.pending_count, g.seq, g.created_at, g.dismissed_at, p.name, p.introduction, p.notification, p.face_url, p.custom_fields::text, p.changed_at, m.role, m.joined_seq from groups g join group_profiles p on p.group_id = g.group_id left join members m on m.group_id = g.group_id and m.user_id = 'owner' and m.left_seq is null where g.group_id = 'RUNr' || :group and g.dismissed_at is null;

@@ -1,0 +1,2 @@
+\set group random(0, GROUPS)
+select g.seq, m.user_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until, m.custom_fields::text from groups g left join lateral (select * from members x where x.group_id = 'RUNr' || :group and x.left_seq is null and x.role = any('{1,2,3}'::smallint[]) and x.user_id > '' order by x.user_id offset 0 limit 100) m on true where g.group_id = 'RUNr' || :group and g.dismissed_at is null order by m.user_id;
