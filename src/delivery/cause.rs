@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn bye_says_code_delay_and_why() {
-        let text = Cause::Stopping.bye(1).expect("told").into_bytes();
-        let bye: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        let frame = Cause::Stopping.bye(1).expect("told");
+        let bye: serde_json::Value = serde_json::from_slice(frame.payload()).expect("JSON");
         assert_eq!(bye["type"], "bye");
         assert_eq!(bye["code"], 1001);
         assert!((500..=2_000).contains(&bye["retryMs"].as_u64().expect("a number")));

@@ -2,8 +2,9 @@
 //!
 //! A connection goes through three stages, one file each: it waits for `hello` and opens (`opening`), it is
 //! live (`live`), and it ends with a [`Cause`], of which the client is told by `bye` and a close frame
-//! (`socket`). Only one task serves it, so a frame is never written into the middle of another and every
-//! bound on time is in one place, [`Timing`].
+//! (`socket`). One task serves it, and every bound on time is in one place, [`Timing`]. Events are written by
+//! the worker as long as the client keeps up; all else, and all that has to wait, by this task
+//! ([`mailbox`](super::mailbox)).
 //!
 //! What it keeps: `welcome` is on the wire before any event; nothing a client sends is larger, faster or
 //! later than allowed; no client is waited for longer than [`Timing`] says; and however it ends, the hub
@@ -17,14 +18,16 @@ mod tests;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, Sink, Stream};
+use futures_util::FutureExt;
 
 use super::cause::Cause;
-use super::frame::Frame;
 use super::hub::Hub;
+use super::mailbox::Mailbox;
 use super::source::Source;
+use super::transport::Transport;
 use super::worker;
 use crate::metrics::CauseLabels;
 use crate::model::{Error, Moment, UserId};
@@ -34,57 +37,6 @@ use socket::Socket;
 const HELLO_BYTES: usize = 512 * 1024;
 /// Longest frame after it.
 const FRAME_BYTES: usize = 4 * 1024;
-
-/// A frame from the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Incoming {
-    /// Text.
-    Text(String),
-    /// Bytes, which are not allowed.
-    Binary,
-    /// A ping or pong of the transport; it answers pings itself.
-    Signal,
-    /// The client closes.
-    Close,
-}
-
-/// A frame to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outgoing {
-    /// Text.
-    Text(Frame),
-    /// A ping of the transport.
-    Ping,
-    /// The last frame.
-    Close {
-        /// The code.
-        code: u16,
-        /// Why, at most 123 bytes.
-        reason: String,
-    },
-}
-
-/// Why a transport cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
-    /// The client sent more than the transport takes.
-    TooLarge,
-    /// What came was not the transport's protocol.
-    Malformed,
-    /// It broke.
-    Broken,
-}
-
-/// Frames in and out.
-pub trait Transport:
-    Stream<Item = Result<Incoming, Lost>> + Sink<Outgoing, Error = Lost> + Send + Unpin
-{
-}
-
-impl<T> Transport for T where
-    T: Stream<Item = Result<Incoming, Lost>> + Sink<Outgoing, Error = Lost> + Send + Unpin
-{
-}
 
 /// What a credential proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +113,8 @@ impl<G: Gate> Connection<G> {
     pub async fn run<S: Source, T: Transport>(self, source: S, transport: T, pass: Option<Pass>) {
         let hub = self.hub.clone();
         let open = Open::count(&hub);
-        let mut socket = Socket::new(transport, self.timing, hub.clone());
+        let mailbox = Arc::new(Mailbox::new(transport.outlet()));
+        let mut socket = Socket::new(transport, mailbox, self.timing, hub.clone());
         let served = AssertUnwindSafe(self.serve(&mut socket, source, pass)).catch_unwind().await;
         let cause = served.unwrap_or_else(|panic| {
             tracing::error!("a connection panicked: {}", worker::text(&*panic));
@@ -169,7 +122,8 @@ impl<G: Gate> Connection<G> {
         });
         let labels = CauseLabels { cause: cause.word() };
         hub.metrics().sockets_closed.get_or_create(&labels).inc();
-        socket.farewell(&cause).await;
+        Box::pin(socket.farewell(&cause)).await;
+        socket.mailbox().cut();
         drop(open);
     }
 

@@ -12,7 +12,8 @@ use crate::model::LogEntry;
 /// A log entry on its way out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Event {
-    entry: Arc<LogEntry>,
+    /// Without its text: that is in the frame, and thousands of events are kept in memory.
+    entry: LogEntry,
     frame: Frame,
     /// How it came and when its change was made, for what is measured; nothing for one that is replayed.
     news: Option<(Way, Instant)>,
@@ -20,13 +21,13 @@ pub(super) struct Event {
 
 impl Event {
     /// An entry that is news: how it came, and when its change was made.
-    pub(super) fn news(entry: Arc<LogEntry>, way: Way, since: Instant) -> Self {
-        Self { news: Some((way, since)), ..Self::from(entry) }
+    pub(super) fn news(entry: impl Into<Self>, way: Way, since: Instant) -> Self {
+        Self { news: Some((way, since)), ..entry.into() }
     }
 
     /// The frame.
-    pub(super) fn frame(&self) -> Frame {
-        self.frame.clone()
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
     }
 
     /// Bytes of the frame.
@@ -42,14 +43,17 @@ impl Event {
 
 impl From<LogEntry> for Event {
     /// An entry from the log, which somebody has to catch up with.
-    fn from(entry: LogEntry) -> Self {
-        Self::from(Arc::new(entry))
+    fn from(mut entry: LogEntry) -> Self {
+        let frame = Frame::from(&entry.frame);
+        entry.frame = Arc::default();
+        Self { entry, frame, news: None }
     }
 }
 
 impl From<Arc<LogEntry>> for Event {
+    /// An entry that the bus may still have.
     fn from(entry: Arc<LogEntry>) -> Self {
-        Self { frame: Frame::from(&entry.frame), entry, news: None }
+        Self::from(Arc::unwrap_or_clone(entry))
     }
 }
 

@@ -231,13 +231,17 @@ impl Hub {
         answered.await.unwrap_or_default()
     }
 
-    /// Signs a connection on.
+    /// Signs a connection on, with the queue that leads to it.
     ///
     /// # Errors
     /// [`Cause::TooMany`] when the user has `most` of them already; [`Cause::Stopping`].
-    pub(super) async fn register(&self, user: UserId, most: u32) -> Result<Line, Cause> {
+    pub(super) async fn register(
+        &self,
+        user: UserId,
+        most: u32,
+        mailbox: Arc<Mailbox>,
+    ) -> Result<Line, Cause> {
         let id = ConnId(self.ids.fetch_add(1, Ordering::Relaxed));
-        let mailbox = Arc::new(Mailbox::default());
         // Made first: should the caller go away while the answer is under way, its end signs off.
         let line = Line { id, hub: self.clone(), mailbox: mailbox.clone() };
         let registered =

@@ -1,63 +1,37 @@
 //! The queue between the router and one connection: bounded in frames and bytes, and never waited for.
 //!
-//! The router puts in and goes on; the connection takes out as fast as its client reads. When there is no
-//! room, the queue lets go of the events that it holds and hands them back: the router remembers where the
-//! connection stands and leads it through the log again once it has written what is left. So a slow client
-//! costs a bounded queue whatever the rate, and loses nothing. An idle queue holds no memory beyond itself.
+//! The router puts in and goes on. When it has nothing more to put in at the moment, it has the worker
+//! *flush*: what waits is written straight to the socket, and nobody is woken for that. Only when the
+//! socket does not take everything at once, or something is to be answered, the worker hands the *pen* to
+//! the connection's task, which writes as fast as its client reads, and lays the pen down when nothing waits
+//! any more. One lock guards the queue, the pen and every write, so whoever writes, a frame never stands in the
+//! middle of another, and always what was put in first goes out first.
+//!
+//! When there is no room, the queue lets go of the events that it holds and hands them back: the router
+//! remembers where the connection stands and leads it through the log again once it has written what is
+//! left. So a slow client costs a bounded queue whatever the rate, and loses nothing. An idle queue holds hardly
+//! any memory beyond itself.
 
-use std::collections::VecDeque;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use super::cause::Cause;
 use super::event::Event;
 use super::frame::Frame;
-use super::wire::READY;
-use crate::metrics::Way;
+use super::transport::{Lost, Outlet};
+use queue::{Item, Queue};
+pub(super) use queue::{Limit, Rest, Written};
 
 /// Most events in a queue.
 pub(super) const FRAMES: usize = 1_024;
 /// Most bytes of events in a queue.
 pub(super) const BYTES: usize = 512 * 1024;
-
-/// Something for a connection.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// To be sent.
-    Event(Arc<Event>),
-    /// `ready`, to be sent.
-    Ready,
-    /// To be answered once everything before it is written.
-    Mark,
-}
-
-impl Item {
-    /// What goes over the wire.
-    pub(super) fn frame(&self) -> Option<Frame> {
-        match self {
-            Self::Event(event) => Some(event.frame()),
-            Self::Ready => Some(READY.into()),
-            Self::Mark => None,
-        }
-    }
-
-    /// How it came and when its change was made, if it is news.
-    pub(super) fn timed(&self) -> Option<(Way, Instant)> {
-        match self {
-            Self::Event(event) => event.timed(),
-            Self::Ready | Self::Mark => None,
-        }
-    }
-
-    fn size(&self) -> usize {
-        match self {
-            Self::Event(event) => event.size(),
-            Self::Ready | Self::Mark => 0,
-        }
-    }
-}
 
 /// What a queue without room let go of.
 #[derive(Debug, Default)]
@@ -69,120 +43,246 @@ pub(super) struct Dropped {
 }
 
 /// The queue of one connection.
-#[derive(Debug, Default)]
 pub(super) struct Mailbox {
     inside: Mutex<Inside>,
     wake: Notify,
 }
 
-#[derive(Debug, Default)]
+/// Who may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pen {
+    /// Whoever has something to write.
+    Free,
+    /// The connection's task alone.
+    Task,
+}
+
 struct Inside {
-    items: VecDeque<Item>,
-    events: usize,
-    bytes: usize,
+    queue: Queue,
+    /// The way out; none any more once the connection has ended.
+    outlet: Option<Arc<dyn Outlet>>,
+    /// Whether the connection has been told where it starts, and has not ended. Otherwise nothing but what it
+    /// says itself is written.
+    open: bool,
+    pen: Pen,
+    /// Whether the worker is going to flush.
+    dirty: bool,
     doubted: bool,
-    closed: Option<Cause>,
+    closed: Option<Box<Cause>>,
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inside = self.inside();
+        f.debug_struct("Mailbox")
+            .field("queue", &inside.queue)
+            .field("pen", &inside.pen)
+            .field("closed", &inside.closed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Inside {
-    /// Lets go of everything but marks.
-    fn let_go(&mut self) -> Dropped {
-        let mut dropped = Dropped::default();
-        for item in std::mem::take(&mut self.items) {
-            match item {
-                Item::Event(event) => dropped.events.push(event),
-                Item::Ready => dropped.ready = true,
-                Item::Mark => self.items.push_back(item),
-            }
+    /// Writes what waits. Nothing at all while the credential is in doubt.
+    fn write(&mut self, limit: Limit) -> Result<Written, Lost> {
+        if self.open && self.doubted {
+            return Ok(Written { frames: 0, first: None, rest: Rest::Doubt });
         }
-        (self.events, self.bytes) = (0, 0);
-        dropped
+        let outlet = self.outlet.as_deref().ok_or(Lost::Broken)?;
+        self.queue.write(outlet, limit)
+    }
+
+    /// Notes that there is something to flush. True when that was not known.
+    fn soil(&mut self) -> bool {
+        !std::mem::replace(&mut self.dirty, true)
     }
 }
 
 impl Mailbox {
+    /// The queue of a connection that is not open yet: its task has the pen.
+    pub(super) fn new(outlet: Arc<dyn Outlet>) -> Self {
+        let inside = Inside {
+            queue: Queue::default(),
+            outlet: Some(outlet),
+            open: false,
+            pen: Pen::Task,
+            dirty: false,
+            doubted: false,
+            closed: None,
+        };
+        Self { inside: Mutex::new(inside), wake: Notify::new() }
+    }
+
     fn inside(&self) -> MutexGuard<'_, Inside> {
         // Nothing here panics while it holds the lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an event in.
+    // What the worker does.
+
+    /// Puts an event in if there is room. True when there was nothing to flush before it.
     ///
     /// # Errors
-    /// When there is no room: what the queue let go of, this event included.
-    pub(super) fn push(&self, event: &Arc<Event>) -> Result<(), Dropped> {
+    /// When there is no room.
+    pub(super) fn offer(&self, event: &Arc<Event>) -> Result<bool, NoRoom> {
         let mut inside = self.inside();
         if inside.closed.is_some() {
-            return Ok(());
+            return Ok(false);
         }
-        inside.events += 1;
-        inside.bytes += event.size();
-        if inside.events > FRAMES || inside.bytes > BYTES {
-            let mut dropped = inside.let_go();
-            dropped.events.push(event.clone());
-            return Err(dropped);
+        if !inside.queue.has_room(event) {
+            return Err(NoRoom);
         }
-        inside.items.push_back(Item::Event(event.clone()));
+        inside.queue.push(event);
+        Ok(inside.soil())
+    }
+
+    /// Lets go of what is here but marks and what is begun.
+    pub(super) fn let_go(&self) -> Dropped {
+        self.inside().queue.let_go()
+    }
+
+    /// Has `ready` said once what is before is written. True when there was nothing to flush before it.
+    pub(super) fn ready(&self) -> bool {
+        let mut inside = self.inside();
+        if inside.closed.is_some() {
+            return false;
+        }
+        inside.queue.put(Item::Ready);
+        inside.soil()
+    }
+
+    /// Puts a mark in, which the connection's task will answer.
+    pub(super) fn mark(&self) {
+        let mut inside = self.inside();
+        if inside.closed.is_some() {
+            return;
+        }
+        inside.queue.put(Item::Mark);
+        inside.pen = Pen::Task;
         drop(inside);
         self.wake.notify_one();
-        Ok(())
     }
 
-    /// Lets go of what is here but marks.
-    pub(super) fn let_go(&self) -> Dropped {
-        self.inside().let_go()
-    }
-
-    /// Has the connection say `ready` once it has written what is before.
-    pub(super) fn ready(&self) {
-        self.put(Item::Ready);
-    }
-
-    /// Puts a mark in.
-    pub(super) fn mark(&self) {
-        self.put(Item::Mark);
-    }
-
-    fn put(&self, item: Item) {
-        self.inside().items.push_back(item);
-        self.wake.notify_one();
+    /// Writes what waits if the pen is free, and hands it to the connection's task if something is left.
+    /// The task finds out by itself when the socket is broken.
+    pub(super) fn flush(&self) -> Option<Written> {
+        let mut inside = self.inside();
+        inside.dirty = false;
+        // The task looks into the queue before it lays the pen down, and whoever closed or doubted woke it.
+        if inside.pen == Pen::Task
+            || !inside.open
+            || inside.closed.is_some()
+            || inside.queue.is_empty()
+        {
+            return None;
+        }
+        let written = inside.write(Limit { frames: FRAMES, bytes: BYTES });
+        if !matches!(written, Ok(Written { rest: Rest::Nothing, .. })) {
+            inside.pen = Pen::Task;
+            drop(inside);
+            self.wake.notify_one();
+        }
+        written.ok()
     }
 
     /// Lets the connection end once it has written what is here.
     pub(super) fn close(&self, cause: Cause) {
-        self.inside().closed.get_or_insert(cause);
+        self.inside().closed.get_or_insert_with(|| Box::new(cause));
         self.wake.notify_one();
     }
 
     /// Ends the connection as too slow: what it has not written is dropped, and no write is waited for.
     pub(super) fn give_up(&self) {
         let mut inside = self.inside();
-        inside.items = VecDeque::new();
-        inside.closed = Some(Cause::TooSlow);
+        inside.queue.clear();
+        inside.closed = Some(Box::new(Cause::TooSlow));
         drop(inside);
         self.wake.notify_one();
     }
 
-    /// Has the connection look whether its credential still holds, before it writes anything more.
+    /// Has the connection look whether its credential still holds, before anything more is written to it.
     pub(super) fn doubt(&self) {
         self.inside().doubted = true;
         self.wake.notify_one();
     }
 
-    /// Whether the credential is in doubt; the doubt is taken out.
-    pub(super) fn take_doubt(&self) -> bool {
-        std::mem::take(&mut self.inside().doubted)
+    // What the connection's task does.
+
+    /// Takes the pen. True when the credential is in doubt; the doubt is taken out.
+    pub(super) fn take_pen(&self) -> bool {
+        let mut inside = self.inside();
+        inside.pen = Pen::Task;
+        std::mem::take(&mut inside.doubted)
     }
 
-    /// Waits until there is something to take, or a doubt.
+    /// Takes the pen, and leaves the doubt.
+    pub(super) fn hold(&self) {
+        self.inside().pen = Pen::Task;
+    }
+
+    /// Takes the pen and says something before everything else that waits.
+    pub(super) fn say(&self, frame: Frame) {
+        let mut inside = self.inside();
+        inside.pen = Pen::Task;
+        inside.queue.say(frame);
+    }
+
+    /// Lets events be written from now on; lays the pen down.
+    pub(super) fn open(&self) {
+        let mut inside = self.inside();
+        inside.open = true;
+        inside.pen = if inside.queue.is_empty() { Pen::Free } else { Pen::Task };
+    }
+
+    /// Writes what waits, and lays the pen down when nothing is left.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub(super) fn write(&self, limit: Limit) -> Result<Written, Lost> {
+        let mut inside = self.inside();
+        let written = inside.write(limit)?;
+        if inside.open && written.rest == Rest::Nothing {
+            inside.pen = Pen::Free;
+        }
+        Ok(written)
+    }
+
+    /// Takes out the marks that come next; says how many there were.
+    pub(super) fn take_marks(&self) -> usize {
+        self.inside().queue.take_marks()
+    }
+
+    /// Why the connection ends, if it does.
+    pub(super) fn closed(&self) -> Option<Cause> {
+        self.inside().closed.as_deref().cloned()
+    }
+
+    /// The end: what is begun is still to be written, and what the task says from now on, and nothing else.
+    pub(super) fn end(&self) {
+        let mut inside = self.inside();
+        inside.queue.clear();
+        (inside.open, inside.pen) = (false, Pen::Task);
+        inside.closed.get_or_insert_with(|| Box::new(Cause::Closed));
+    }
+
+    /// Gives the way out back: from now on the connection's task alone has the socket.
+    pub(super) fn cut(&self) {
+        self.inside().outlet = None;
+    }
+
+    /// Waits until there is something for the connection's task to do.
     pub(super) async fn filled(&self) {
-        self.until(|inside| !inside.items.is_empty() || inside.closed.is_some() || inside.doubted)
-            .await;
+        let so = |inside: &Inside| {
+            let has_work = inside.pen == Pen::Task && !inside.queue.is_empty();
+            has_work || inside.closed.is_some() || inside.doubted
+        };
+        self.until(so).await;
     }
 
     /// Waits until it was too much for the queue, or for a doubt.
     pub(super) async fn disturbed(&self) {
-        self.until(|inside| inside.closed == Some(Cause::TooSlow) || inside.doubted).await;
+        self.until(|inside| inside.closed.as_deref() == Some(&Cause::TooSlow) || inside.doubted)
+            .await;
     }
 
     /// Only one task may wait at a time.
@@ -191,108 +291,8 @@ impl Mailbox {
             self.wake.notified().await;
         }
     }
-
-    /// Takes out some items, in order, about so many bytes. The cause when there is nothing left and
-    /// nothing will come.
-    pub(super) fn take(&self, items: usize, bytes: usize) -> Result<Vec<Item>, Cause> {
-        let mut inside = self.inside();
-        let mut taken = Vec::new();
-        let mut size = 0;
-        while taken.len() < items && size < bytes {
-            let Some(item) = inside.items.pop_front() else { break };
-            size += item.size();
-            inside.events -= usize::from(matches!(item, Item::Event(_)));
-            taken.push(item);
-        }
-        inside.bytes -= size;
-        if inside.items.is_empty() {
-            inside.items = VecDeque::new();
-        }
-        match &inside.closed {
-            Some(cause) if taken.is_empty() => Err(cause.clone()),
-            _ => Ok(taken),
-        }
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::event::GroupEvent;
-    use crate::model::{GroupId, Moment, UserId};
-
-    /// An event whose frame has about this many bytes.
-    fn event(size: usize) -> Arc<Event> {
-        let (op, reason) = (UserId::from_stored("op"), "x".repeat(size));
-        let kick = GroupEvent::Kicked { op, members: Vec::new(), reason, silent: false };
-        let entry = kick.entry(&GroupId::from_stored("g"), 1, Moment::UNIX_EPOCH);
-        Arc::new(Event::from(entry))
-    }
-
-    #[tokio::test]
-    async fn what_goes_in_comes_out_in_order() {
-        let mailbox = Mailbox::default();
-        mailbox.push(&event(1)).expect("room");
-        mailbox.mark();
-        mailbox.push(&event(2)).expect("room");
-        mailbox.ready();
-        mailbox.filled().await;
-        let taken = mailbox.take(10, 10_000).expect("open");
-        let [Item::Event(_), Item::Mark, Item::Event(_), Item::Ready] = &taken[..] else {
-            panic!("{taken:?}")
-        };
-        assert!(mailbox.take(10, 10_000).expect("open").is_empty());
-    }
-
-    #[test]
-    fn too_many_events_are_handed_back_and_marks_stay() {
-        let mailbox = Mailbox::default();
-        let one = event(1);
-        mailbox.mark();
-        mailbox.ready();
-        assert!((0..FRAMES).all(|_| mailbox.push(&one).is_ok()));
-        let dropped = mailbox.push(&one).expect_err("no room");
-        assert_eq!((dropped.events.len(), dropped.ready), (FRAMES + 1, true));
-        assert!(matches!(mailbox.take(10, 10_000).expect("open")[..], [Item::Mark]));
-        mailbox.push(&one).expect("there is room again");
-    }
-
-    #[test]
-    fn too_many_bytes_are_handed_back() {
-        let mailbox = Mailbox::default();
-        mailbox.push(&event(BYTES - 500)).expect("room");
-        assert_eq!(mailbox.take(10, 100).expect("open").len(), 1);
-        mailbox.push(&event(BYTES - 500)).expect("what was taken makes room");
-        assert_eq!(mailbox.push(&event(501)).expect_err("no room").events.len(), 2);
-    }
-
-    #[test]
-    fn what_is_there_is_given_out_before_the_end() {
-        let mailbox = Mailbox::default();
-        mailbox.push(&event(1)).expect("room");
-        mailbox.close(Cause::Restart);
-        mailbox.close(Cause::Stopping);
-        assert_eq!(mailbox.take(10, 100).expect("something is left").len(), 1);
-        assert_eq!(mailbox.take(10, 100).expect_err("closed"), Cause::Restart);
-    }
-
-    #[test]
-    fn who_is_given_up_gets_nothing_more() {
-        let mailbox = Mailbox::default();
-        mailbox.push(&event(1)).expect("room");
-        mailbox.give_up();
-        assert_eq!(mailbox.take(10, 100).expect_err("closed"), Cause::TooSlow);
-    }
-
-    #[tokio::test]
-    async fn waiting_ends_with_the_first_item() {
-        let mailbox = Arc::new(Mailbox::default());
-        let waiting = tokio::spawn({
-            let mailbox = mailbox.clone();
-            async move { mailbox.filled().await }
-        });
-        tokio::task::yield_now().await;
-        mailbox.push(&event(1)).expect("room");
-        waiting.await.expect("it ends");
-    }
-}
+/// There is no room in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;

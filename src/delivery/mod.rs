@@ -2,7 +2,8 @@
 //!
 //! The cast: the engine hands each committed entry to the [`Hub`]; one task (`worker`) owns the `router`, a
 //! pure state machine that decides which connection gets which entry in which order; a bounded `mailbox`
-//! leads to each connection, and `connection` speaks the protocol of one socket over any transport.
+//! leads to each socket, which the worker writes to directly as long as the client reads; `connection` speaks
+//! the protocol of one socket over any `transport`, of which `websocket` is the one over TCP.
 //! `resume` works out where a connection starts, `reads` gathers what has to be read from the log, `repair`
 //! compares with the database what nobody told, `source` is what is asked of the database, and the [`Bus`]
 //! leads to other nodes.
@@ -29,13 +30,16 @@ mod source;
 mod testkit;
 #[cfg(test)]
 mod tests;
+mod transport;
+mod websocket;
 mod wire;
 mod worker;
 
 pub use bus::Bus;
-pub use connection::{Connection, Gate, Incoming, Lost, Outgoing, Pass, Timing, Transport};
-pub use frame::Frame;
+pub use connection::{Connection, Gate, Pass, Timing};
 pub use hub::Hub;
 pub use resume::Position;
 pub use source::Source;
+pub use transport::{Incoming, Lost, Outlet, Transport};
+pub use websocket::WebSocket;
 pub use wire::GROUPS_IN_FRAME;

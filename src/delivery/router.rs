@@ -33,6 +33,7 @@
 #[cfg(test)]
 mod chaos;
 mod conns;
+mod ids;
 mod mend;
 mod place;
 mod stream;
@@ -48,11 +49,8 @@ use crate::model::{StreamKey, UserId};
 
 use super::event::Event;
 use conns::Conns;
+pub(super) use ids::{ConnId, ConnMap};
 use streams::Streams;
-
-/// Names a connection of this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct ConnId(pub(super) u64);
 
 /// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

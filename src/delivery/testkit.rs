@@ -1,22 +1,26 @@
 //! What the tests of this room share: a database in memory, credentials that need no key, and a client at
 //! the other end of a transport in memory.
 
+mod pipe;
+
 use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{Sink, Stream};
 use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, PollSender};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Bus, Connection, Gate, Hub, Incoming, Lost, Outgoing, Pass, Position, Source, Timing};
+use super::{
+    Bus, Connection, Gate, Hub, Incoming, Lost, Pass, Position, Source, Timing, WebSocket,
+};
 use crate::metrics::Metrics;
 use crate::model::event::{GroupEvent, UserEvent};
 use crate::model::{
@@ -26,6 +30,7 @@ use crate::model::{
 use crate::store::events::{Snapshot, SnapshotGroup};
 use crate::store::logs::Span;
 use crate::store::repair::{ChangedMembership, Holder, Sweep, UserChanges};
+pub(super) use pipe::{Outgoing, Pipe};
 
 /// Longest wait for anything that should happen.
 const SOON: Duration = Duration::from_secs(10);
@@ -376,40 +381,6 @@ impl Gate for Names {
     }
 }
 
-/// The server's end of a transport in memory.
-struct Wire {
-    incoming: mpsc::UnboundedReceiver<Result<Incoming, Lost>>,
-    outgoing: PollSender<Outgoing>,
-}
-
-impl Stream for Wire {
-    type Item = Result<Incoming, Lost>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.incoming.poll_recv(cx)
-    }
-}
-
-impl Sink<Outgoing> for Wire {
-    type Error = Lost;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.outgoing.poll_reserve(cx).map_err(|_| Lost::Broken)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Outgoing) -> Result<(), Lost> {
-        self.outgoing.send_item(frame).map_err(|_| Lost::Broken)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 /// A hub with everything around it.
 pub(super) struct Node {
     pub(super) database: Database,
@@ -456,17 +427,38 @@ impl Node {
 
     /// A client that has not said anything yet, and takes so many frames without reading.
     pub(super) fn dial(&self, unread: usize, pass: Option<Pass>) -> Peer {
-        let (to_server, incoming) = mpsc::unbounded_channel();
-        let (outgoing, from_server) = mpsc::channel(unread);
-        let wire = Wire { incoming, outgoing: PollSender::new(outgoing) };
-        let connection = Connection {
+        let (wire, to_server, from_server) = pipe::wire(unread);
+        let served = tokio::spawn(self.connection().run(self.database.clone(), wire, pass));
+        Peer { to_server, from_server, served, welcome: Value::Null }
+    }
+
+    /// A client over TCP with little room on the way, by another implementation of the protocol; it has
+    /// not said anything yet.
+    pub(super) async fn dial_over_tcp(&self) -> (WebSocketStream<TcpStream>, JoinHandle<()>) {
+        let listening = TcpSocket::new_v4().expect("a socket");
+        listening.set_send_buffer_size(16_384).expect("a small buffer");
+        listening.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let listener = listening.listen(8).expect("a listener");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(16_384).expect("a small buffer");
+        let connecting = socket.connect(listener.local_addr().expect("an address"));
+        let (client, accepted) = tokio::join!(connecting, listener.accept());
+        let stream = accepted.expect("accepted").0;
+        stream.set_nodelay(true).expect("as the accept loop does");
+        let websocket = WebSocket::new(stream, &[]);
+        let connection = self.connection();
+        let served = tokio::spawn(connection.run(self.database.clone(), websocket, None));
+        let client = client.expect("connected");
+        (WebSocketStream::from_raw_socket(client, protocol::Role::Client, None).await, served)
+    }
+
+    fn connection(&self) -> Connection<Names> {
+        Connection {
             hub: self.hub.clone(),
             gate: self.gate.clone(),
             sockets_per_user: self.sockets_per_user,
             timing: self.timing,
-        };
-        let served = tokio::spawn(connection.run(self.database.clone(), wire, pass));
-        Peer { to_server, from_server, served, welcome: Value::Null }
+        }
     }
 
     /// A client that has said this hello and heard what comes before `ready`.
@@ -507,7 +499,7 @@ pub(super) async fn eventually(so: impl Fn() -> bool) {
 /// A client at the other end.
 pub(super) struct Peer {
     to_server: mpsc::UnboundedSender<Result<Incoming, Lost>>,
-    from_server: mpsc::Receiver<Outgoing>,
+    from_server: Arc<Pipe>,
     pub(super) served: JoinHandle<()>,
     pub(super) welcome: Value,
 }
@@ -536,9 +528,9 @@ impl Peer {
         loop {
             match self.receive().await {
                 Outgoing::Text(text) => {
-                    return serde_json::from_slice(&text.into_bytes()).expect("JSON");
+                    return serde_json::from_str(&text).expect("JSON");
                 }
-                Outgoing::Ping => {}
+                Outgoing::Ping | Outgoing::Pong(_) => {}
                 Outgoing::Close { code, reason } => panic!("closed with {code} {reason}"),
             }
         }
@@ -563,13 +555,13 @@ impl Peer {
     pub(super) async fn bye(mut self) -> (u16, Value) {
         loop {
             if let Outgoing::Text(text) = self.receive().await {
-                let bye: Value = serde_json::from_slice(&text.into_bytes()).expect("JSON");
+                let bye: Value = serde_json::from_str(&text).expect("JSON");
                 if bye["type"] == "bye" {
                     let last = self.receive().await;
                     let Outgoing::Close { code, .. } = last else { panic!("{last:?}") };
                     assert_eq!(bye["code"], code);
                     assert!(bye["retryMs"].is_u64(), "{bye}");
-                    self.send(Incoming::Close);
+                    self.send(Incoming::Close(None));
                     timeout(SOON, &mut self.served).await.expect("it ends").expect("in peace");
                     return (code, bye);
                 }

@@ -4,6 +4,7 @@
 //! newer client can talk to an older server; a wrong type of a known one is refused.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,9 @@ use crate::model::{GroupId, UserId};
 pub const GROUPS_IN_FRAME: usize = 500;
 
 /// `{"type": "ready"}`
-pub(super) const READY: &str = r#"{"type":"ready"}"#;
+pub(super) static READY: LazyLock<Frame> = LazyLock::new(|| r#"{"type":"ready"}"#.into());
 /// `{"type": "pong"}`
-pub(super) const PONG: &str = r#"{"type":"pong"}"#;
+pub(super) static PONG: LazyLock<Frame> = LazyLock::new(|| r#"{"type":"pong"}"#.into());
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]

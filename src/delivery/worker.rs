@@ -12,9 +12,9 @@
 //! begins anew: all it knows can be read from the database, and nothing was lost that is in the log.
 
 mod effects;
+mod outbox;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +29,20 @@ use super::cause::Cause;
 use super::event::Event;
 use super::hub::{Hub, Message, Opening};
 use super::reads::{CHUNK, Found, Job, Reads};
-use super::router::{ConnId, Origin, Router, Standing};
+use super::router::{ConnId, ConnMap, Origin, Router, Standing};
 use super::source::Source;
 use crate::metrics::{FoundLabels, SourceLabels, Way};
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
 use effects::Seat;
+use outbox::Outbox;
 
 /// Longest time between the moment of a change and its commit.
 const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
+/// Entries that are routed before what waits is written if it is much.
+const PIECE: usize = 8;
 /// So often the database is asked at most which history it is of.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How often what is counted is looked at.
@@ -52,7 +55,8 @@ const ROUND: u32 = 15;
 /// The owner of the router.
 pub(super) struct Worker<S> {
     router: Router,
-    seats: HashMap<ConnId, Seat>,
+    seats: ConnMap<Seat>,
+    outbox: Outbox,
     reads: Reads<S>,
     bus: Bus,
     hub: Hub,
@@ -90,7 +94,8 @@ impl<S: Source> Worker<S> {
     pub(super) fn new(source: S, bus: Bus, hub: &Hub) -> Self {
         Self {
             router: Router::default(),
-            seats: HashMap::new(),
+            seats: ConnMap::default(),
+            outbox: Outbox::new(hub.metrics().clone()),
             reads: Reads::new(source, hub.clone(), bus.reorders()),
             bus,
             hub: hub.clone(),
@@ -115,7 +120,7 @@ impl<S: Source> Worker<S> {
                         return;
                     }
                     for message in taken.drain(..) {
-                        self.handle(message);
+                        self.handle(message).await;
                     }
                 }
                 news = self.bus.next() => self.hear(news),
@@ -126,6 +131,7 @@ impl<S: Source> Worker<S> {
                 self.bus.interest(&stream, on);
             }
             self.reads.ask(&self.router);
+            self.outbox.flush_all().await;
             // A long run of messages must not keep the other tasks of this thread waiting.
             tokio::task::consume_budget().await;
         }
@@ -160,7 +166,7 @@ impl<S: Source> Worker<S> {
         }
     }
 
-    fn handle(&mut self, message: Message) {
+    async fn handle(&mut self, message: Message) {
         match message {
             Message::Committed { epoch, entries, at } => {
                 let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
@@ -168,8 +174,11 @@ impl<S: Source> Worker<S> {
                 if self.is_present(&epoch) {
                     let event = |entry| Arc::new(Event::news(entry, Way::here, at));
                     let events: Vec<Arc<Event>> = entries.into_iter().map(event).collect();
-                    let effects = self.router.committed(&events, Origin::Here);
-                    self.carry_out(effects);
+                    for piece in events.chunks(PIECE) {
+                        let effects = self.router.committed(piece, Origin::Here);
+                        self.carry_out(effects);
+                        self.outbox.flush_if_full().await;
+                    }
                 }
             }
             Message::Register { id, user, most, mailbox, answer } => {

@@ -1,23 +1,20 @@
 //! The life of an open connection: events out, signs of life in.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::socket::Socket;
-use super::{Connection, FRAME_BYTES, Gate, Incoming, Outgoing, Pass, Timing, Transport};
+use super::{Connection, FRAME_BYTES, Gate, Pass, Timing};
 use crate::delivery::cause::Cause;
+use crate::delivery::frame::Frame;
 use crate::delivery::hub::Line;
-use crate::delivery::mailbox::Item;
+use crate::delivery::mailbox::{Rest, Written};
+use crate::delivery::transport::{Incoming, Transport};
 use crate::delivery::wire::{self, PONG, Said};
 use crate::metrics::WayLabels;
 use crate::model::{Moment, Reason};
 
-/// Most frames with one flush.
-const BATCH_FRAMES: usize = 64;
-/// About how many bytes.
-const BATCH_BYTES: usize = 64 * 1024;
 /// Longest wait for the end of a credential before the clock is asked again.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
@@ -79,40 +76,64 @@ impl<G: Gate> Live<'_, G> {
         Ok(())
     }
 
-    /// Writes what waits. False when nothing did.
+    /// Takes the pen and writes what waits, one batch at most. False when nothing did.
     async fn write<T: Transport>(&mut self, socket: &mut Socket<T>) -> Result<bool, Cause> {
-        if self.line.mailbox().take_doubt() {
-            self.recheck()?;
+        let written = self.write_now(socket)?;
+        if written.rest == Rest::Blocked {
+            // Apart on the heap: few connections wait, and an idle one has to keep little.
+            Box::pin(self.write_slowly(socket)).await?;
         }
-        let items = self.line.mailbox().take(BATCH_FRAMES, BATCH_BYTES)?;
-        if items.is_empty() {
-            return Ok(false);
-        }
-        let marks = items.iter().filter(|item| matches!(item, Item::Mark)).count();
-        let first = items.iter().find_map(Item::timed);
-        let frames = items.iter().filter_map(Item::frame).map(Outgoing::Text);
-        let mut sending = pin!(socket.send(frames));
+        Ok(written.frames > 0 || written.rest != Rest::Nothing)
+    }
+
+    /// Writes a batch for which there was no room, as its client reads.
+    async fn write_slowly<T: Transport>(&mut self, socket: &mut Socket<T>) -> Result<(), Cause> {
+        let mut until = socket.patience();
         loop {
             tokio::select! {
-                written = &mut sending => break written?,
+                room = socket.room(until) => room?,
                 () = self.line.mailbox().disturbed() => {
-                    if !self.line.mailbox().take_doubt() {
+                    if !self.line.mailbox().take_pen() {
                         // What would have come next is dropped: no use in waiting for this any longer.
                         return Err(Cause::TooSlow);
                     }
                     self.recheck()?;
+                    continue;
                 }
             }
+            let written = self.write_now(socket)?;
+            if written.rest != Rest::Blocked {
+                return Ok(());
+            }
+            if written.frames > 0 {
+                until = socket.patience();
+            }
         }
-        if let Some((way, since)) = first {
-            let seconds =
-                self.connection.hub.metrics().delivery_seconds.get_or_create(&WayLabels { way });
-            seconds.observe(since.elapsed().as_secs_f64());
+    }
+
+    /// Writes as much as there is room for, unless the credential does not hold any more.
+    fn write_now<T: Transport>(&mut self, socket: &Socket<T>) -> Result<Written, Cause> {
+        let mailbox = self.line.mailbox();
+        if mailbox.take_pen() {
+            self.recheck()?;
         }
-        for _ in 0..marks {
-            self.line.drained();
+        loop {
+            let written = socket.write()?;
+            if let Some((way, since)) = written.first {
+                let labels = WayLabels { way };
+                let seconds = &self.connection.hub.metrics().delivery_seconds;
+                seconds.get_or_create(&labels).observe(since.elapsed().as_secs_f64());
+            }
+            match written.rest {
+                Rest::Mark => {
+                    for _ in 0..mailbox.take_marks() {
+                        self.line.drained();
+                    }
+                }
+                Rest::Nothing => return mailbox.closed().map_or(Ok(written), Err),
+                Rest::Blocked | Rest::Enough | Rest::Doubt => return Ok(written),
+            }
         }
-        Ok(true)
     }
 
     async fn hear<T: Transport>(
@@ -123,7 +144,8 @@ impl<G: Gate> Live<'_, G> {
         let text = match frame {
             Incoming::Text(text) => text,
             Incoming::Binary => return Err(Cause::Protocol("binary frames are not used".into())),
-            Incoming::Signal | Incoming::Close => return Ok(()),
+            Incoming::Ping(payload) => return self.say(socket, Frame::pong(&payload)).await,
+            Incoming::Pong | Incoming::Close(_) => return Ok(()),
         };
         if text.len() > FRAME_BYTES {
             let why = format!("a frame has {} bytes, at most {FRAME_BYTES} are taken", text.len());
@@ -131,10 +153,25 @@ impl<G: Gate> Live<'_, G> {
         }
         match wire::read(&text).map_err(Cause::Protocol)? {
             Said::Hello(_) => Err(Cause::Protocol("hello came a second time".into())),
-            Said::Ping => socket.send([Outgoing::Text(PONG.into())]).await,
+            Said::Ping => self.say(socket, PONG.clone()).await,
             Said::Pong => Ok(()),
-            Said::Auth(auth) => self.renew(&auth.token).await,
+            Said::Auth(auth) => {
+                // Nothing is written meanwhile: the credential before may end.
+                self.line.mailbox().hold();
+                Box::pin(self.renew(&auth.token)).await?;
+                self.write(socket).await.map(drop)
+            }
         }
+    }
+
+    /// Says something besides the events.
+    async fn say<T: Transport>(
+        &mut self,
+        socket: &mut Socket<T>,
+        frame: Frame,
+    ) -> Result<(), Cause> {
+        self.line.mailbox().say(frame);
+        self.write(socket).await.map(drop)
     }
 
     /// Takes a fresh credential of the same user.
@@ -183,7 +220,7 @@ impl<G: Gate> Live<'_, G> {
         if now >= self.next_ping {
             let heartbeat = self.connection.timing.heartbeat;
             self.next_ping = now + rand::random_range(heartbeat * 9 / 10..=heartbeat);
-            socket.send([Outgoing::Ping]).await?;
+            self.say(socket, Frame::ping()).await?;
         }
         Ok(())
     }

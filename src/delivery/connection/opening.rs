@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use tokio::time::timeout;
 
 use super::socket::Socket;
-use super::{Connection, Gate, HELLO_BYTES, Incoming, Outgoing, Pass, Transport};
+use super::{Connection, Gate, HELLO_BYTES, Pass};
 use crate::delivery::cause::Cause;
+use crate::delivery::frame::Frame;
 use crate::delivery::hub::{Hub, Line};
 use crate::delivery::resume::{self, Plan, Position};
 use crate::delivery::source::Source;
+use crate::delivery::transport::{Incoming, Transport};
 use crate::delivery::wire::{self, Hello, Said};
 use crate::metrics::CauseLabels;
 use crate::model::{Error, Reason, StreamKey, UserId};
@@ -33,19 +35,21 @@ pub(super) async fn open<G: Gate, S: Source, T: Transport>(
     let proving = prove(&connection.gate, hello.token.as_deref(), pass);
     let pass = timeout(timing.opening, proving).await.map_err(|_| Cause::Unavailable)??;
     drop(stranger);
-    let line = connection.hub.register(pass.user.clone(), connection.sockets_per_user).await?;
+    let mailbox = socket.mailbox().clone();
+    let most = connection.sockets_per_user;
+    let line = connection.hub.register(pass.user.clone(), most, mailbox).await?;
     // Whatever is revoked from here on, the hub tells.
     connection.gate.holds(&pass).map_err(refused)?;
     let position = hello.cursor.map(Position::from);
     let planning = plan(&connection.hub, &line, &source, &pass.user, position.as_ref());
     let plan = timeout(timing.opening, planning).await.map_err(|_| Cause::Unavailable)??;
     let heartbeat_ms = u64::try_from(timing.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    let frames = wire::opening(&pass.user, &plan, heartbeat_ms);
-    socket.send(frames.into_iter().map(Outgoing::Text)).await?;
+    socket.send(wire::opening(&pass.user, &plan, heartbeat_ms)).await?;
     for reset in &plan.resets {
         let labels = CauseLabels { cause: reset.why.word() };
         connection.hub.metrics().resets.get_or_create(&labels).inc();
     }
+    line.mailbox().open();
     line.open(plan.opening());
     Ok((line, pass))
 }
@@ -55,7 +59,11 @@ async fn hear_hello<T: Transport>(socket: &mut Socket<T>) -> Result<Hello, Cause
         let text = match socket.receive().await? {
             Incoming::Text(text) => text,
             Incoming::Binary => return Err(Cause::Protocol("binary frames are not used".into())),
-            Incoming::Signal | Incoming::Close => continue,
+            Incoming::Ping(payload) => {
+                socket.send([Frame::pong(&payload)]).await?;
+                continue;
+            }
+            Incoming::Pong | Incoming::Close(_) => continue,
         };
         if text.len() > HELLO_BYTES {
             let why = format!("hello has {} bytes, at most {HELLO_BYTES} are taken", text.len());

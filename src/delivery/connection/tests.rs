@@ -1,12 +1,20 @@
 //! The protocol of one socket, clause by clause.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use futures_util::stream::SplitSink;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 
-use super::{FRAME_BYTES, Gate as _, HELLO_BYTES, Incoming, Lost, Outgoing, Pass};
-use crate::delivery::testkit::{Node, Peer, eventually, user};
+use super::{FRAME_BYTES, Gate as _, HELLO_BYTES, Pass};
+use crate::delivery::testkit::{Node, Outgoing, Peer, eventually, user};
+use crate::delivery::transport::{Incoming, Lost};
 use crate::metrics::SourceLabels;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -103,7 +111,7 @@ async fn a_first_frame_that_is_no_hello_is_refused_with_a_reason() {
 async fn fields_that_are_not_known_are_passed_over() {
     let node = Node::start();
     let mut alice = node.dial(10, None);
-    alice.send(Incoming::Signal);
+    alice.send(Incoming::Pong);
     alice.say(json!({"type": "hello", "token": "alice", "client": {"name": "x"}}));
     assert_eq!(alice.hear().await["type"], "welcome");
 }
@@ -201,7 +209,7 @@ async fn a_client_that_is_not_heard_is_taken_for_gone() {
         while pings < 20 {
             if lively.receive().await == Outgoing::Ping {
                 pings += 1;
-                lively.send(Incoming::Signal);
+                lively.send(Incoming::Pong);
             }
         }
         lively
@@ -222,7 +230,7 @@ async fn a_client_may_not_speak_too_often() {
     }
     alice.hears_nothing().await;
     for _ in 0..60 {
-        alice.send(Incoming::Signal);
+        alice.send(Incoming::Pong);
     }
     assert_eq!(alice.bye().await.0, 4029);
 }
@@ -239,7 +247,7 @@ async fn a_user_has_so_many_sockets_and_no_more() {
     node.client("bob").await.hears_nothing().await;
     second.hears_nothing().await;
 
-    first.send(Incoming::Close);
+    first.send(Incoming::Close(None));
     timeout(SOON, first.served).await.expect("it ends").expect("in peace");
     node.client("alice").await.hears_nothing().await;
 }
@@ -443,4 +451,118 @@ async fn a_client_that_does_not_read_is_in_no_longer_than_others() {
     node.hub.doubt(vec![user("alice")]);
     let served = timeout(SOON, &mut stuck.served).await;
     served.expect("it ends although nobody reads").expect("in peace");
+}
+
+#[tokio::test]
+async fn a_ping_of_the_websocket_is_answered_with_what_it_carried() {
+    let node = Node::start();
+    let mut early = node.dial(10, None);
+    early.send(Incoming::Ping(b"early".to_vec()));
+    assert_eq!(early.receive().await, Outgoing::Pong(b"early".to_vec()));
+    let mut alice = node.client("alice").await;
+    alice.send(Incoming::Ping(b"later".to_vec()));
+    assert_eq!(alice.receive().await, Outgoing::Pong(b"later".to_vec()));
+}
+
+#[tokio::test]
+async fn a_close_is_answered_with_the_same_code_if_it_is_one_that_may_be_said() {
+    let node = Node::start();
+    for (code, answered) in [(None, 1005), (Some(1000), 1000), (Some(4321), 4321), (Some(5), 1002)]
+    {
+        let mut alice = node.client("alice").await;
+        alice.send(Incoming::Close(code));
+        let reason = String::new();
+        assert_eq!(alice.receive().await, Outgoing::Close { code: answered, reason });
+        timeout(SOON, alice.served).await.expect("it ends").expect("in peace");
+    }
+}
+
+/// Commits events, never further ahead of the client than a queue has room, and has its credential doubted.
+async fn commit_in_bursts(node: Arc<Node>, heard: Arc<AtomicI64>, last: i64) {
+    for number in 2..=last {
+        while number - heard.load(Ordering::Relaxed) > 700 {
+            sleep(Duration::from_micros(100)).await;
+        }
+        node.commit(node.database.invite("g1", &[&format!("u{number}")]));
+        match number % 100 {
+            0..10 => tokio::task::yield_now().await,
+            50 => node.hub.doubt(vec![user("alice")]),
+            99 => sleep(Duration::from_millis(3)).await,
+            _ => {}
+        }
+    }
+}
+
+/// Says pings of both kinds by turns, as often as a client may.
+async fn say_pings(mut say: SplitSink<WebSocketStream<TcpStream>, Message>) {
+    for number in 0_u32.. {
+        sleep(Duration::from_millis(150)).await;
+        let ping = Message::Ping(number.to_be_bytes().to_vec().into());
+        let frame = if number % 2 == 0 { ping } else { Message::text(r#"{"type":"ping"}"#) };
+        if say.send(frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Everything that can write does, to a socket with little room whose client stops reading now and then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn over_a_narrow_socket_every_frame_arrives_whole_and_every_event_in_order() {
+    const EVENTS: i64 = 4_000;
+    let mut node = Node::start();
+    node.timing.heartbeat = Duration::from_millis(200);
+    node.commit(node.database.invite("g1", &["alice"]));
+    let (client, served) = node.dial_over_tcp().await;
+    let (mut say, mut hear) = client.split();
+    say.send(Message::text(r#"{"type":"hello","token":"alice"}"#)).await.expect("sent");
+    for _ in ["welcome", "ready"] {
+        hear.next().await.expect("a frame").expect("a good one");
+    }
+    let (node, heard) = (Arc::new(node), Arc::new(AtomicI64::new(1)));
+    let committing = tokio::spawn(commit_in_bursts(node.clone(), heard.clone(), EVENTS));
+    let speaking = tokio::spawn(say_pings(say));
+    let (mut asked, mut echoed, mut answered) = (0, 0, 0);
+    let mut take = |message: Message| match message {
+        Message::Ping(_) => asked += 1,
+        Message::Pong(payload) => {
+            let number: [u8; 4] = payload[..].try_into().expect("as it was sent");
+            assert_eq!(u32::from_be_bytes(number), 2 * echoed);
+            echoed += 1;
+        }
+        Message::Text(text) => {
+            let frame: Value = serde_json::from_str(&text).expect("JSON");
+            match frame["type"].as_str().expect("a type") {
+                "event" => {
+                    let seq = heard.fetch_add(1, Ordering::Relaxed) + 1;
+                    assert_eq!(frame["seq"], seq, "{frame}");
+                }
+                "pong" => answered += 1,
+                other => assert_eq!(other, "bye", "{frame}"),
+            }
+        }
+        other => panic!("{other:?}"),
+    };
+    let reading = async {
+        let mut paused = 0;
+        loop {
+            match hear.next().await.expect("a frame").expect("a good one") {
+                Message::Close(close) => return close.expect("with a code"),
+                message => take(message),
+            }
+            let seq = heard.load(Ordering::Relaxed);
+            if seq == EVENTS {
+                node.stopping.cancel();
+            } else if seq / 1_000 > paused {
+                paused += 1;
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    };
+    let close = timeout(Duration::from_mins(1), reading).await.expect("in time");
+    assert_eq!(u16::from(close.code), 1001);
+    committing.await.expect("in peace");
+    drop(hear);
+    speaking.abort();
+    timeout(SOON, served).await.expect("it ends").expect("in peace");
+    assert!(asked > 0 && echoed > 0 && answered > 0, "{asked} {echoed} {answered}");
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{Moment, StreamKey, UserId};
 
+use super::ids::ConnMap;
 use super::{Bounds, ConnId};
 
 /// One connection.
@@ -100,7 +101,7 @@ impl Conn {
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Conns {
-    by_id: HashMap<ConnId, Conn>,
+    by_id: ConnMap<Conn>,
     by_user: HashMap<UserId, Vec<ConnId>>,
     /// How many changes of his memberships are known here to all connections of a user, as far as any has
     /// opened.

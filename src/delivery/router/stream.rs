@@ -2,13 +2,13 @@
 
 mod answers;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::{Ends, LogEntry, StreamKey};
 
 use super::super::event::Event;
 use super::conns::Conn;
+use super::ids::{ConnMap, ConnSet};
 use super::place::Place;
 use super::tail::Tail;
 use super::{ConnId, Desk, Effect, Origin, Purpose, Read, Standing, Start};
@@ -24,11 +24,11 @@ pub(super) struct Stream {
     /// Whether it is counted among those that rest.
     resting: bool,
     /// About to open.
-    interested: HashSet<ConnId>,
+    interested: ConnSet,
     /// At the end of the log, members.
-    live: HashSet<ConnId>,
+    live: ConnSet,
     /// Before the end of the log, or beyond what has passed here, or not open yet.
-    apart: HashMap<ConnId, Place>,
+    apart: ConnMap<Place>,
     /// The read that leads the end of the log on, by its ticket.
     head_read: Option<u64>,
     /// The read for those who are behind the ring.
@@ -42,9 +42,9 @@ impl Stream {
             tail: None,
             unsure: false,
             resting: false,
-            interested: HashSet::new(),
-            live: HashSet::new(),
-            apart: HashMap::new(),
+            interested: ConnSet::default(),
+            live: ConnSet::default(),
+            apart: ConnMap::default(),
             head_read: None,
             past_read: None,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::cause::Cause;
+use super::super::event::Event;
 use super::super::mailbox::{Dropped, Mailbox};
 use super::super::router::{ConnId, Effect};
 use super::super::source::Source;
@@ -62,28 +63,49 @@ impl<S: Source> Worker<S> {
                 Effect::Send { to, event } => {
                     frames += to.len() as u64;
                     for id in to {
-                        if let Some(seat) = self.seats.get(&id)
-                            && let Err(dropped) = seat.mailbox.push(&event)
-                        {
-                            lagging.push((id, dropped));
-                        }
+                        lagging.extend(self.send(id, &event).map(|dropped| (id, dropped)));
                     }
                 }
-                Effect::Ready(id) => self.with_mailbox(id, Mailbox::ready),
-                Effect::Mark(id) => self.with_mailbox(id, Mailbox::mark),
+                Effect::Ready(id) => {
+                    if let Some(seat) = self.seats.get(&id)
+                        && seat.mailbox.ready()
+                    {
+                        self.outbox.push(&seat.mailbox);
+                    }
+                }
+                Effect::Mark(id) => {
+                    if let Some(seat) = self.seats.get(&id) {
+                        seat.mailbox.mark();
+                    }
+                }
                 Effect::Read(read) => self.reads.want(read),
                 Effect::Close(id) => self.end(id, Cause::Restart),
                 Effect::TooSlow(id) => self.end(id, Cause::TooSlow),
             }
         }
         self.hub.metrics().frames.inc_by(frames);
+        self.outbox.add(frames);
         self.lag(lagging);
     }
 
-    fn with_mailbox(&self, id: ConnId, act: impl FnOnce(&Mailbox)) {
-        if let Some(seat) = self.seats.get(&id) {
-            act(&seat.mailbox);
+    /// Puts an event into the queue of a connection. What the queue let go of, if there was no room.
+    fn send(&mut self, id: ConnId, event: &Arc<Event>) -> Option<Dropped> {
+        let seat = self.seats.get(&id)?;
+        let offered = seat.mailbox.offer(event).or_else(|_| {
+            // A client that reads makes room at once: what waits may just not have been flushed.
+            self.outbox.flush(&seat.mailbox);
+            seat.mailbox.offer(event)
+        });
+        match offered {
+            Ok(true) => self.outbox.push(&seat.mailbox),
+            Ok(false) => {}
+            Err(_) => {
+                let mut dropped = seat.mailbox.let_go();
+                dropped.events.push(event.clone());
+                return Some(dropped);
+            }
         }
+        None
     }
 
     /// Leads those whose queues had no room through the log, or ends them when that happens too often.

@@ -1,39 +1,29 @@
 //! `GET /v1/events`: the websocket that events come through.
 //!
-//! Only the adapter lives here: the credential in the header, the upgrade with small buffers (an idle
-//! socket costs little), and the translation between axum's frames and those of
-//! [`delivery`](crate::delivery), which speaks the protocol.
+//! Only the handshake lives here: the credential in the header, what axum checks of the request, and the
+//! answer. Then HTTP hands over the bare socket to [`delivery`](crate::delivery): neither its buffers nor axum's
+//! stay with a connection, so that an idle one costs little.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use axum::Error as SocketError;
+use axum::Extension;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use chrono::Utc;
-use futures_util::{Sink, Stream};
-use tokio_tungstenite::tungstenite;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::asked::bearer;
 use super::problem;
 use crate::auth::{Authenticator, Rate};
-use crate::delivery::{Connection, Gate, Incoming, Lost, Outgoing, Pass, Timing};
+use crate::delivery::{Connection, Gate, Pass, Timing, WebSocket};
 use crate::http::App;
 use crate::model::{Error, Reason};
-
-/// Bytes of the buffer for what comes in.
-const READ_BUFFER: usize = 4 * 1024;
-/// Bytes that are gathered before they are written.
-const WRITE_BUFFER: usize = 8 * 1024;
-/// Most bytes that wait to be written; larger than any frame.
-const WRITE_BUFFER_MOST: usize = 1024 * 1024;
-/// Longest message that is read at all. Above what the protocol allows, so that a client which sends too
-/// much is told so instead of being cut off.
-const MESSAGE_BYTES: usize = 1024 * 1024;
 
 /// Every event at once: a websocket.
 ///
@@ -57,6 +47,7 @@ const MESSAGE_BYTES: usize = 1024 * 1024;
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
+    socket: Option<Extension<OnUpgrade>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let gate = Door { auth: app.auth.clone(), rate: app.rate.clone() };
@@ -64,12 +55,14 @@ pub async fn events(
         Ok(pass) => pass,
         Err(error) => return problem::response(&error),
     };
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => {
-            let text = format!("this route is a websocket: {rejection}");
-            return problem::response(&Error::new(Reason::InvalidParameter, text));
-        }
+    let refused = |text: String| problem::response(&Error::new(Reason::InvalidParameter, text));
+    // It is asked for its checks only: the websocket that it would make has buffers of its own.
+    if let Err(rejection) = upgrade {
+        return refused(format!("this route is a websocket: {rejection}"));
+    }
+    let (Some(Extension(socket)), Some(key)) = (socket, headers.get(header::SEC_WEBSOCKET_KEY))
+    else {
+        return refused("this route is a websocket".to_owned());
     };
     let connection = Connection {
         hub: app.hub.clone(),
@@ -79,17 +72,33 @@ pub async fn events(
     };
     // The server waits for the socket from here on, and not only once it is upgraded.
     let tracked = app.hub.tasks().token();
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(WRITE_BUFFER_MOST)
-        .max_message_size(MESSAGE_BYTES)
-        .max_frame_size(MESSAGE_BYTES)
-        .on_failed_upgrade(|error| tracing::debug!("an upgrade failed: {error}"))
-        .on_upgrade(move |socket| async move {
-            connection.run(app.store, Frames(socket), pass).await;
-            drop(tracked);
-        })
+    tokio::spawn(async move {
+        if let Some(websocket) = upgraded(socket).await {
+            connection.run(app.store, websocket, pass).await;
+        }
+        drop(tracked);
+    });
+    switching(key)
+}
+
+/// The answer to a good handshake.
+fn switching(key: &HeaderValue) -> Response {
+    let headers = [
+        (header::CONNECTION, "upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (header::SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes())),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// The bare socket, once the answer is written.
+async fn upgraded(socket: OnUpgrade) -> Option<WebSocket> {
+    let upgraded =
+        socket.await.inspect_err(|error| tracing::debug!("an upgrade failed: {error}")).ok()?;
+    // The accept loop serves nothing else.
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>();
+    let parts = parts.inspect_err(|_| tracing::error!("a websocket is not a TCP socket")).ok()?;
+    Some(WebSocket::new(parts.io.into_inner(), &parts.read_buf))
 }
 
 /// The credential in the `Authorization` header, if there is one.
@@ -121,68 +130,5 @@ impl Gate for Door {
 
     fn holds(&self, pass: &Pass) -> Result<(), Error> {
         self.auth.revocations().check(&pass.user, pass.issued_at)
-    }
-}
-
-/// axum's websocket as a transport.
-struct Frames(WebSocket);
-
-impl Stream for Frames {
-    type Item = Result<Incoming, Lost>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = ready!(Pin::new(&mut self.0).poll_next(cx));
-        Poll::Ready(frame.map(|frame| match frame {
-            Ok(Message::Text(text)) => Ok(Incoming::Text(text.as_str().to_owned())),
-            Ok(Message::Binary(_)) => Ok(Incoming::Binary),
-            Ok(Message::Ping(_) | Message::Pong(_)) => Ok(Incoming::Signal),
-            Ok(Message::Close(_)) => Ok(Incoming::Close),
-            Err(error) => Err(lost(error)),
-        }))
-    }
-}
-
-impl Sink<Outgoing> for Frames {
-    type Error = Lost;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Pin::new(&mut self.0).poll_ready(cx).map_err(lost)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Outgoing) -> Result<(), Lost> {
-        let message = match frame {
-            Outgoing::Text(frame) => {
-                let text = Utf8Bytes::try_from(frame.into_bytes()).map_err(|_| Lost::Broken)?;
-                Message::Text(text)
-            }
-            Outgoing::Ping => Message::Ping(axum::body::Bytes::new()),
-            Outgoing::Close { code, reason } => {
-                Message::Close(Some(CloseFrame { code, reason: reason.into() }))
-            }
-        };
-        Pin::new(&mut self.0).start_send(message).map_err(lost)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Pin::new(&mut self.0).poll_flush(cx).map_err(lost)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        Pin::new(&mut self.0).poll_close(cx).map_err(lost)
-    }
-}
-
-/// Why a websocket cannot go on.
-fn lost(error: SocketError) -> Lost {
-    match error.into_inner().downcast_ref::<tungstenite::Error>() {
-        Some(tungstenite::Error::Capacity(_)) => Lost::TooLarge,
-        Some(
-            tungstenite::Error::Protocol(
-                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )
-            | tungstenite::Error::Io(_),
-        ) => Lost::Broken,
-        Some(tungstenite::Error::Protocol(_) | tungstenite::Error::Utf8(_)) => Lost::Malformed,
-        _ => Lost::Broken,
     }
 }

@@ -1,0 +1,78 @@
+//! The queues that something was put into, until it is written.
+//!
+//! All that one run of messages brings for a socket is written with one call of the kernel, straight from
+//! here, and nobody is woken for it. A large number of sockets is written to in pieces, between which the
+//! other tasks of the thread have their turn; nothing is put in meanwhile, so nothing overtakes.
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::histogram::Histogram;
+use tokio::task::yield_now;
+
+use super::super::mailbox::Mailbox;
+use crate::metrics::{Metrics, Way, WayLabels};
+
+/// So many sockets are written to before other tasks have their turn.
+const SOCKETS: usize = 256;
+
+/// So many frames may wait for the end of the run; with more, what waits is written at once.
+const FRAMES: u64 = 65_536;
+
+/// Queues to be flushed, in the order in which something was put in.
+pub(super) struct Outbox {
+    mailboxes: Vec<Arc<Mailbox>>,
+    frames: u64,
+    metrics: Arc<Metrics>,
+    /// What is measured, by the way that an event came; looked up once.
+    seconds: [Option<Histogram>; 3],
+}
+
+impl Outbox {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { mailboxes: Vec::new(), frames: 0, metrics, seconds: [const { None }; 3] }
+    }
+
+    /// Notes that there is something to flush.
+    pub(super) fn push(&mut self, mailbox: &Arc<Mailbox>) {
+        self.mailboxes.push(mailbox.clone());
+    }
+
+    /// Notes how many frames were put in.
+    pub(super) fn add(&mut self, frames: u64) {
+        self.frames += frames;
+    }
+
+    /// Writes what waits in one queue.
+    pub(super) fn flush(&mut self, mailbox: &Mailbox) {
+        let Some((way, since)) = mailbox.flush().and_then(|written| written.first) else { return };
+        let place = match way {
+            Way::here => 0,
+            Way::bus => 1,
+            Way::log => 2,
+        };
+        let seconds = self.seconds[place].get_or_insert_with(|| {
+            self.metrics.delivery_seconds.get_or_create(&WayLabels { way }).clone()
+        });
+        seconds.observe(since.elapsed().as_secs_f64());
+    }
+
+    /// Writes what waits if it is much.
+    pub(super) async fn flush_if_full(&mut self) {
+        if self.frames >= FRAMES {
+            self.flush_all().await;
+        }
+    }
+
+    /// Writes what waits everywhere.
+    pub(super) async fn flush_all(&mut self) {
+        self.frames = 0;
+        let mut mailboxes = std::mem::take(&mut self.mailboxes);
+        for (number, mailbox) in mailboxes.drain(..).enumerate() {
+            if number > 0 && number.is_multiple_of(SOCKETS) {
+                yield_now().await;
+            }
+            self.flush(&mailbox);
+        }
+        self.mailboxes = mailboxes;
+    }
+}
