@@ -25,7 +25,7 @@ use crate::config::{self, Config, Secret};
 use crate::delivery::{Bus, Hub};
 use crate::embedded::{self, Embedded, Options};
 use crate::engine::{self, Committed, Engine, Outbox};
-use crate::http::{self, App, ops, serve};
+use crate::http::{self, App, Parts, ops, serve};
 use crate::metrics::Metrics;
 use crate::model::limits::Accounts;
 use crate::rules::{Rulebook, Types};
@@ -97,7 +97,7 @@ impl Server {
         };
         look_after(upkeep, revoked, &config, &tasks, &soft);
 
-        let app = App {
+        let app = App::from(Parts {
             engine: engine.clone(),
             store: store.clone(),
             auth,
@@ -108,7 +108,7 @@ impl Server {
             app_id: config.app_id,
             sockets_per_user: config.sockets_per_user,
             metrics: metrics.clone(),
-        };
+        });
         let public = http::public(app, &config.cors_origins)?;
         faces.spawn(serve::serve(listener, public, soft.clone()));
         let ops = ops::Ops { store: store.clone(), metrics, stopping: soft.clone() };

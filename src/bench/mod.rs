@@ -102,6 +102,8 @@ pub struct Plan {
     pub sockets: u32,
     /// Where the figures go as JSON.
     pub json: Option<PathBuf>,
+    /// Whether plain connections are the yardstick even where pgbench is installed.
+    pub plain: bool,
     /// A server that runs already, instead of one that is started for this.
     pub url: Option<String>,
 }
@@ -196,7 +198,7 @@ impl<'a> Bench<'a> {
         });
         writes::make_owner(&server).await?;
         let beside = match &site {
-            Some(site) => Yardstick::new(site, THEIRS)?.name(),
+            Some(site) => Yardstick::new(site, THEIRS, plan.plain)?.name(),
             None => "nothing beside it",
         };
         tell(&format!(
@@ -253,6 +255,6 @@ impl<'a> Bench<'a> {
     }
 
     fn yardstick(&self, database: &str) -> anyhow::Result<Option<Yardstick>> {
-        self.site.as_ref().map(|site| Yardstick::new(site, database)).transpose()
+        self.site.as_ref().map(|site| Yardstick::new(site, database, self.plan.plain)).transpose()
     }
 }

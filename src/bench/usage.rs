@@ -66,11 +66,13 @@ fn ticks(text: &str) -> Duration {
     Duration::from_millis(text.parse::<u64>().unwrap_or_default() * 1_000 / TICKS)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #[cfg(target_os = "linux")]
     use super::*;
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn what_this_process_and_thread_cost_is_read() {
         let this = this_thread().expect("a thread");
         let (process, thread) = (of_process(std::process::id()), of_thread(this));

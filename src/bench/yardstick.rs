@@ -26,10 +26,10 @@ pub(super) struct Yardstick {
 }
 
 impl Yardstick {
-    /// On this database.
-    pub(super) fn new(site: &Site, database: &str) -> anyhow::Result<Self> {
+    /// On this database, with connections of our own if it has to be `plain`.
+    pub(super) fn new(site: &Site, database: &str, plain: bool) -> anyhow::Result<Self> {
         Ok(Self {
-            pgbench: site.program("pgbench"),
+            pgbench: if plain { None } else { site.program("pgbench") },
             directory: site.directory().to_owned(),
             place: site.place(database)?,
             url: site.url(database)?,

@@ -74,6 +74,7 @@ fn plan(matches: &ArgMatches) -> Plan {
         rounds: number("rounds"),
         sockets: number("sockets"),
         json: matches.get_one("json").cloned(),
+        plain: matches.get_flag("plain"),
         url: matches.get_one("url").cloned(),
     }
 }
@@ -165,6 +166,12 @@ fn bench() -> clap::Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("write all figures there as JSON"),
         )
+        .arg(
+            Arg::new("plain")
+                .long("plain")
+                .action(ArgAction::SetTrue)
+                .help("compare with plain connections even where pgbench is installed"),
+        )
         .arg(Arg::new("url").long("url").value_name("http://HOST:PORT").help(
             "a running server to load instead of one that is started for this; needs its MUSTER_SECRET_KEY",
         ))
@@ -253,9 +260,10 @@ mod tests {
             rounds: 2,
             sockets: 10_000,
             json: Some(PathBuf::from("f")),
+            plain: true,
             url: None,
         };
-        let line = "muster bench hot storm --rounds 2 --json f";
+        let line = "muster bench hot storm --rounds 2 --json f --plain";
         assert_eq!(command(line), Command::Bench(plan));
         let user = "ann".to_owned();
         let usual = Wanted { user: user.clone(), jwt: false, seconds: 15_552_000 };

@@ -15,6 +15,7 @@ pub mod serve;
 pub mod v1;
 pub mod v4;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -30,9 +31,26 @@ use crate::store::Store;
 /// Longest body of a request.
 pub const BODY_BYTES: usize = 256 * 1024;
 
-/// What every handler can reach.
+/// What every handler can reach. Shared: every layer of every request takes its own.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of the server that handlers work with.
+pub struct Parts {
     /// The way to change anything.
     pub engine: Engine,
     /// The way to read.

@@ -149,7 +149,7 @@ impl Store {
                 after,
                 limit
             )
-            .fetch_all(self.reads())
+            .fetch_all(self.lists())
             .await;
             return listed(rows);
         };
@@ -168,7 +168,7 @@ impl Store {
             limit,
             key
         )
-        .fetch_all(self.reads())
+        .fetch_all(self.lists())
         .await;
         listed(rows)
     }
@@ -183,7 +183,7 @@ impl Store {
                 sqlx::query_scalar!(
                     r#"select count(*) as "count!" from groups where dismissed_at is null"#
                 )
-                .fetch_one(self.reads())
+                .fetch_one(self.lists())
                 .await
             }
             Some(key) => {
@@ -192,7 +192,7 @@ impl Store {
                         where dismissed_at is null and coalesce(own_type, group_type::text) = $1"#,
                     key
                 )
-                .fetch_one(self.reads())
+                .fetch_one(self.lists())
                 .await
             }
         };
@@ -275,7 +275,7 @@ impl Store {
             end,
             i64::try_from(limit).unwrap_or(i64::MAX)
         )
-        .fetch_all(self.reads())
+        .fetch_all(self.lists())
         .await;
         listed(rows)
     }
@@ -311,7 +311,7 @@ impl Store {
             end,
             i64::try_from(limit).unwrap_or(i64::MAX)
         )
-        .fetch_all(self.reads())
+        .fetch_all(self.lists())
         .await;
         listed(rows)
     }

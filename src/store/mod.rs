@@ -90,12 +90,28 @@ impl Default for Patience {
     }
 }
 
+/// Connections for lists of all groups, which only administrators ask for.
+const LISTS: u32 = 2;
+
+/// How sessions plan whose statements are all walks along an index. A generic plan spares planning each time
+/// (a statement that takes an array would be planned anew whenever it runs), and without the other shapes it
+/// stays right however large the tables become. Compiling a statement would take longer than running it.
+const WALKS: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 /// The way to the database: a pool for reads, and connections of their own for the engine's lanes.
 #[derive(Clone, Debug)]
 pub struct Store {
     /// Shared: every request clones the store.
     options: Arc<PgConnectOptions>,
     reads: PgPool,
+    /// For lists of all groups: how to walk through them depends on what is looked for.
+    lists: PgPool,
     /// One connection, for the questions of the repair of deliveries.
     repairs: PgPool,
 }
@@ -122,13 +138,19 @@ impl Store {
         })?;
         let reads = pool(
             readers,
-            // Reads are short: compiling one takes longer than running it.
             options
                 .clone()
                 .application_name("muster read")
+                .options([("statement_timeout", "10s")])
+                .options(WALKS),
+        );
+        let lists = pool(
+            LISTS,
+            options
+                .clone()
+                .application_name("muster list")
                 .options([("statement_timeout", "10s"), ("jit", "off")]),
         );
-        // As for the lanes: every statement of these is a walk along an index.
         let repairs = pool(
             1,
             options.clone().application_name("muster repair").options([
@@ -137,7 +159,7 @@ impl Store {
                 ("enable_seqscan", "off"),
             ]),
         );
-        Ok(Self { options: Arc::new(options), reads, repairs })
+        Ok(Self { options: Arc::new(options), reads, lists, repairs })
     }
 
     /// The pool for reads.
@@ -145,10 +167,12 @@ impl Store {
         &self.reads
     }
 
+    /// The pool for lists of all groups.
+    fn lists(&self) -> &PgPool {
+        &self.lists
+    }
+
     /// A connection for one lane of the engine, with its timeouts.
-    ///
-    /// Its statements are point lookups through arrays. Generic plans spare planning each time, and
-    /// without the other plan shapes they stay right however large the tables become.
     ///
     /// # Errors
     /// When the server cannot be reached.
@@ -159,12 +183,8 @@ impl Store {
                 ("lock_timeout", millis(patience.lock)),
                 ("statement_timeout", millis(patience.statement)),
                 ("idle_in_transaction_session_timeout", millis(patience.idle)),
-                ("plan_cache_mode", "force_generic_plan".to_owned()),
-                ("enable_seqscan", "off".to_owned()),
-                ("enable_hashjoin", "off".to_owned()),
-                ("enable_mergejoin", "off".to_owned()),
-                ("jit", "off".to_owned()),
             ]);
+        let options = options.options(WALKS);
         match tokio::time::timeout(patience.silence, options.connect()).await {
             Ok(connected) => connected,
             Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
@@ -210,6 +230,7 @@ impl Store {
     /// Closes the pool, waiting for its connections.
     pub async fn close(&self) {
         self.repairs.close().await;
+        self.lists.close().await;
         self.reads.close().await;
     }
 }

@@ -11,6 +11,7 @@ mod around;
 mod asyncapi;
 mod attributes;
 mod bad_input;
+mod bench;
 mod client;
 mod crash;
 mod credentials;

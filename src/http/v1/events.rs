@@ -74,7 +74,7 @@ pub async fn events(
     let tracked = app.hub.tasks().token();
     tokio::spawn(async move {
         if let Some(websocket) = upgraded(socket).await {
-            connection.run(app.store, websocket, pass).await;
+            connection.run(app.store.clone(), websocket, pass).await;
         }
         drop(tracked);
     });
