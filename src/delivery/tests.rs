@@ -387,3 +387,34 @@ async fn when_the_database_goes_over_to_another_history_everybody_begins_anew() 
     assert_eq!(alice.welcome["epoch"], "e2");
     assert_eq!(alice.welcome["groups"][0]["seq"], 2);
 }
+
+/// Many sockets get several events, more than are written to at a time.
+async fn fan_out_to_many() {
+    let node = Node::start();
+    let names: Vec<String> = (0..600).map(|number| format!("u{number}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    node.commit(node.database.invite("g1", &all));
+    let mut peers = Vec::new();
+    for name in &names {
+        peers.push(node.client(name).await);
+    }
+    for number in 0..20 {
+        node.commit(node.database.invite("g1", &[&format!("x{number}")]));
+    }
+    for peer in &mut peers {
+        for seq in 2..=21 {
+            assert_eq!(peer.event().await, ("onMemberInvited".to_owned(), seq));
+        }
+        peer.hears_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_fan_out_reaches_everybody_in_order() {
+    fan_out_to_many().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_fan_out_reaches_everybody_in_order_on_several_threads() {
+    fan_out_to_many().await;
+}

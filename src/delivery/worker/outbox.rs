@@ -1,18 +1,19 @@
 //! The queues that something was put into, until it is written.
 //!
 //! All that one run of messages brings for a socket is written with one call of the kernel, straight from
-//! here, and nobody is woken for it. A large number of sockets is written to in pieces, between which the
-//! other tasks of the thread have their turn; nothing is put in meanwhile, so nothing overtakes.
+//! here, and nobody is woken for it. While a large number of sockets is written to, the other tasks have
+//! another thread; nothing is put in meanwhile, so nothing overtakes.
 
 use std::sync::Arc;
 
 use prometheus_client::metrics::histogram::Histogram;
-use tokio::task::yield_now;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::{block_in_place, yield_now};
 
 use super::super::mailbox::Mailbox;
 use crate::metrics::{Metrics, Way, WayLabels};
 
-/// So many sockets are written to before other tasks have their turn.
+/// So many sockets are written to while other tasks wait: a millisecond or two.
 const SOCKETS: usize = 256;
 
 /// So many frames may wait for the end of the run; with more, what waits is written at once.
@@ -67,6 +68,13 @@ impl Outbox {
     pub(super) async fn flush_all(&mut self) {
         self.frames = 0;
         let mut mailboxes = std::mem::take(&mut self.mailboxes);
+        if mailboxes.len() > SOCKETS
+            && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            // Better than to let others have their turn in between: each time this task would go on at
+            // another core, whose cache knows nothing of it.
+            block_in_place(|| mailboxes.drain(..).for_each(|mailbox| self.flush(&mailbox)));
+        }
         for (number, mailbox) in mailboxes.drain(..).enumerate() {
             if number > 0 && number.is_multiple_of(SOCKETS) {
                 yield_now().await;
