@@ -4,7 +4,6 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs sqlx.toml ./
 COPY .sqlx .sqlx
 COPY migrations migrations
-COPY benches benches
 COPY examples examples
 COPY tests tests
 COPY src src

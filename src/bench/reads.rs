@@ -75,6 +75,12 @@ impl Bench<'_> {
                 admin.must(&Request::post(format!("/v1/groups/{id}/invite"), body)).await?;
             }
         }
+        // Statistics come by themselves a minute later; both sides are planned with them.
+        if let Some(site) = &self.site {
+            let mut plain = site.plain(OURS).await?;
+            plain.run("analyze").await?;
+            plain.close().await;
+        }
         let yardstick = self.yardstick(OURS)?;
         let kinds = [
             (Kind::Members, "a page of 100 members", include_str!("scripts/members.sql")),

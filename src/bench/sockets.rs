@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Sockets that open at the same time.
-const OPENING: usize = 512;
+const OPENING: usize = 128;
 /// Longest wait for all of them.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// A key of the handshake; the server's answer to it is not looked at.

@@ -169,3 +169,66 @@ async fn the_last_page_of_a_users_three_thousand_groups_costs_what_the_first_doe
     pool.close().await;
     server.stop().await;
 }
+
+/// Pages of a group are a range of its own memberships, however many other people there are whose ids come
+/// before or between; likewise a user's groups and a group's bans.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_one_group_and_one_user_do_not_walk_through_the_memberships_of_others() {
+    let database = crate::common::cluster::fresh_database().await;
+    let pool = PgPool::connect(&database).await.expect("the database");
+    let server = Server::on(&database, &[]).await;
+    server.group("zoe", "g50", "Public", json!({})).await;
+    server.stop().await;
+    for statement in [
+        "insert into groups (group_id, group_type, join_option, invite_option, member_count,
+                             pending_count, seq, created_at)
+         select 'g' || n, 2, 1, 1, 500, 0, 1, now() from generate_series(1, 100) n
+             on conflict do nothing",
+        "insert into group_profiles
+                (group_id, name, folded_name, introduction, notification, face_url, changed_at)
+         select 'g' || n, 'n', 'n', '', '', '', now() from generate_series(1, 100) n
+             on conflict do nothing",
+        "insert into users (user_id, created_at)
+         select 'm' || lpad(n::text, 5, '0'), now() from generate_series(1, 8000) n",
+        // Everybody is in a quarter of the groups, but in that one are only those whose ids come last.
+        "insert into members (group_id, user_id, role, joined_seq, joined_at, name_card, user_rev, mute_until)
+         select 'g' || g, 'm' || lpad(n::text, 5, '0'), 1, 1, now(), '', 1,
+                case when n % 10 = 0 then now() + '1 day'::interval end
+           from generate_series(1, 100) g, generate_series(1, 8000) n
+          where case when g = 50 then n > 7900 else n % 4 = g % 4 end order by n, g",
+        "insert into bans (group_id, user_id, reason, banned_by, banned_at)
+         select 'g' || g, 'b' || lpad(n::text, 5, '0'), '', 'm0', now()
+           from generate_series(1, 100) g, generate_series(1, 500) n order by n, g",
+        "analyze",
+    ] {
+        sqlx::raw_sql(statement).execute(&pool).await.expect("many memberships");
+    }
+    pool.close().await;
+    let paths = [
+        "/v1/groups/g50/members?limit=50",
+        "/v1/groups/g50/members?limit=50&role=Member",
+        "/v1/users/m07998/groups?limit=20",
+        "/v1/groups/g50/bans?limit=50",
+    ];
+    for path in paths {
+        count_anew(&database).await;
+        let server = Server::on(&database, &[]).await;
+        for _ in 0..TIMES {
+            server.get(ADMIN, path).await.ok();
+        }
+        server.stop().await;
+        let pool = crate::large::alone(&database).await;
+        // Entries that an index skips by itself are not counted as read; blocks are.
+        let blocks: i64 = sqlx::query_scalar(
+            "select sum(idx_blks_hit + idx_blks_read)::bigint from pg_statio_user_indexes
+              where relname in ('members', 'bans')",
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("statistics");
+        pool.close().await;
+        let pages = i64::try_from(TIMES).expect("few");
+        let fits = (pages..pages * 60).contains(&blocks);
+        assert!(fits, "{path}: {blocks} blocks");
+    }
+}
