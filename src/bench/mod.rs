@@ -121,17 +121,22 @@ impl Plan {
     }
 }
 
-/// Measures, and tells of each case as soon as it is known. False when an answer or the state was wrong.
+/// Measures, and tells of each case as soon as it is known, until it is done or told to `stop`; then whatever was
+/// started has ended. False when an answer or the state was wrong.
 ///
 /// # Errors
-/// When something cannot be started, or the state is not what was acknowledged.
+/// When something cannot be started, the state is not what was acknowledged, or it was told to stop.
 pub async fn run(
     plan: &Plan,
     config: &Config,
     tell: &dyn Fn(&str) -> anyhow::Result<()>,
+    stop: impl Future<Output = ()>,
 ) -> anyhow::Result<bool> {
     let mut bench = Bench::start(plan, config, tell).await?;
-    let measured = bench.all().await;
+    let measured = tokio::select! {
+        measured = bench.all() => measured,
+        () = stop => Err(anyhow::anyhow!("stopped before everything was measured")),
+    };
     let Bench { site, server, cases, machine, .. } = bench;
     drop(server);
     if let Some(site) = site {
@@ -188,7 +193,7 @@ impl<'a> Bench<'a> {
             site.make(OURS).await?;
             site.make(THEIRS).await?;
             let server = site.server(OURS).await?;
-            let version = site.version()?.to_owned();
+            let version = site.version().to_owned();
             (Some(site), server, version)
         };
         let machine = json!({
@@ -198,7 +203,7 @@ impl<'a> Bench<'a> {
         });
         writes::make_owner(&server).await?;
         let beside = match &site {
-            Some(site) => Yardstick::new(site, THEIRS, plan.plain)?.name(),
+            Some(site) => Yardstick::new(site, THEIRS, plan.plain).name(),
             None => "nothing beside it",
         };
         tell(&format!(
@@ -254,7 +259,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn yardstick(&self, database: &str) -> anyhow::Result<Option<Yardstick>> {
-        self.site.as_ref().map(|site| Yardstick::new(site, database, self.plan.plain)).transpose()
+    fn yardstick(&self, database: &str) -> Option<Yardstick> {
+        self.site.as_ref().map(|site| Yardstick::new(site, database, self.plan.plain))
     }
 }

@@ -81,7 +81,7 @@ impl Bench<'_> {
             plain.run("analyze").await?;
             plain.close().await;
         }
-        let yardstick = self.yardstick(OURS)?;
+        let yardstick = self.yardstick(OURS);
         let kinds = [
             (Kind::Members, "a page of 100 members", include_str!("scripts/members.sql")),
             (Kind::Joined, "the 20 groups of a user", include_str!("scripts/joined.sql")),

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::auth::{SecretKey, jwt};
 use crate::config::Config;
-use crate::embedded::{self, Embedded, Options};
+use crate::embedded::{self, Embedded, Options, ThrowAway};
 use crate::model::{Error, UserId};
 use crate::store::yardstick::Plain;
 use crate::store::{Place, Store};
@@ -24,56 +24,49 @@ const DAY: u32 = 86_400;
 
 /// A PostgreSQL for the benchmark in a directory that goes with it.
 pub(super) struct Site {
-    embedded: Option<Embedded>,
-    directory: PathBuf,
+    embedded: Embedded,
+    directory: ThrowAway,
 }
 
 impl Site {
     /// Starts PostgreSQL.
     pub(super) async fn start(config: &Config) -> anyhow::Result<Self> {
-        let name = format!("muster-bench-{}-{:04x}", std::process::id(), rand::random::<u16>());
-        let directory = std::env::temp_dir().join(name);
-        let mut site = Self { embedded: None, directory };
-        let mut options = Options::new(&site.directory);
+        let directory = ThrowAway::new("bench");
+        let mut options = Options::new(directory.path());
         options.pg_user.clone_from(&config.pg_user);
         options.bin_dir.clone_from(&config.pg_bin_dir);
-        site.embedded = Some(Embedded::start(options).await?);
-        Ok(site)
-    }
-
-    fn embedded(&self) -> anyhow::Result<&Embedded> {
-        self.embedded.as_ref().context("PostgreSQL was stopped")
+        Ok(Self { embedded: Embedded::start(options).await?, directory })
     }
 
     /// A directory to put files into.
     pub(super) fn directory(&self) -> &Path {
-        &self.directory
+        self.directory.path()
     }
 
     /// The version of PostgreSQL.
-    pub(super) fn version(&self) -> anyhow::Result<&str> {
-        Ok(self.embedded()?.server_version())
+    pub(super) fn version(&self) -> &str {
+        self.embedded.server_version()
     }
 
     /// How a client is told where a database is: host, port, user, name.
-    pub(super) fn place(&self, database: &str) -> anyhow::Result<[String; 4]> {
-        let embedded = self.embedded()?;
-        let host = embedded.socket_dir().display().to_string();
-        Ok([host, embedded::PORT.to_string(), embedded.user().to_owned(), database.to_owned()])
+    pub(super) fn place(&self, database: &str) -> [String; 4] {
+        let host = self.embedded.socket_dir().display().to_string();
+        let user = self.embedded.user().to_owned();
+        [host, embedded::PORT.to_string(), user, database.to_owned()]
     }
 
     /// The address of a database.
-    pub(super) fn url(&self, database: &str) -> anyhow::Result<String> {
-        let [host, port, user, database] = self.place(database)?;
-        Ok(format!("postgres://{user}@localhost:{port}/{database}?host={host}"))
+    pub(super) fn url(&self, database: &str) -> String {
+        let [host, port, user, database] = self.place(database);
+        format!("postgres://{user}@localhost:{port}/{database}?host={host}")
     }
 
     /// Makes a database with Muster's tables.
     pub(super) async fn make(&self, database: &str) -> anyhow::Result<()> {
-        let mut first = self.plain(self.embedded()?.database()).await?;
+        let mut first = self.plain(self.embedded.database()).await?;
         first.run(&format!("create database {database}")).await?;
         first.close().await;
-        let store = Store::connect(&Place::Url(self.url(database)?), 1).await?;
+        let store = Store::connect(&Place::Url(self.url(database)), 1).await?;
         store.migrate().await?;
         store.close().await;
         Ok(())
@@ -81,18 +74,18 @@ impl Site {
 
     /// A plain connection to a database.
     pub(super) async fn plain(&self, database: &str) -> anyhow::Result<Plain> {
-        Plain::connect(&self.url(database)?).await
+        Plain::connect(&self.url(database)).await
     }
 
     /// The process that all others of this PostgreSQL come from.
     pub(super) fn postmaster(&self) -> Option<u32> {
-        let text = std::fs::read_to_string(self.directory.join("pg/postmaster.pid")).ok()?;
+        let text = std::fs::read_to_string(self.directory().join("pg/postmaster.pid")).ok()?;
         text.lines().next()?.trim().parse().ok()
     }
 
     /// One of the programs that came with this PostgreSQL, if it is there.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
-        let line = std::fs::read_to_string(self.directory.join("pg/postmaster.opts")).ok()?;
+        let line = std::fs::read_to_string(self.directory().join("pg/postmaster.opts")).ok()?;
         let (server, _) = line.split_once(" \"")?;
         let beside = Path::new(server).with_file_name(name);
         let works = |program: &Path| {
@@ -104,26 +97,12 @@ impl Site {
 
     /// Starts a server on a database that [`Site::make`] made.
     pub(super) async fn server(&self, database: &str) -> anyhow::Result<Server> {
-        Server::start(&self.url(database)?).await
+        Server::start(&self.url(database)).await
     }
 
     /// Stops PostgreSQL.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
-        match self.embedded.take() {
-            Some(embedded) => Ok(embedded.stop().await?),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        // Not stopped means that something failed: the guard of the embedded PostgreSQL ends it.
-        if self.embedded.is_none()
-            && let Err(error) = std::fs::remove_dir_all(&self.directory)
-        {
-            tracing::warn!("removing {}: {error}", self.directory.display());
-        }
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        Ok(self.embedded.stop().await?)
     }
 }
 

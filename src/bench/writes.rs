@@ -204,7 +204,7 @@ impl Bench<'_> {
         script: &str,
         clients: usize,
     ) -> anyhow::Result<Case> {
-        let yardstick = self.yardstick(THEIRS)?;
+        let yardstick = self.yardstick(THEIRS);
         self.compare(scenario, work, callers, yardstick.as_ref(), script, clients).await
     }
 

@@ -27,13 +27,13 @@ pub(super) struct Yardstick {
 
 impl Yardstick {
     /// On this database, with connections of our own if it has to be `plain`.
-    pub(super) fn new(site: &Site, database: &str, plain: bool) -> anyhow::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(site: &Site, database: &str, plain: bool) -> Self {
+        Self {
             pgbench: if plain { None } else { site.program("pgbench") },
             directory: site.directory().to_owned(),
-            place: site.place(database)?,
-            url: site.url(database)?,
-        })
+            place: site.place(database),
+            url: site.url(database),
+        }
     }
 
     /// What it is called.
@@ -73,6 +73,7 @@ impl Yardstick {
             .args(["--time", &time.as_secs().max(1).to_string()])
             .args(["--host", host, "--port", port, "--username", user, database])
             .stdin(Stdio::null())
+            .kill_on_drop(true)
             .output()
             .await?;
         let said = String::from_utf8_lossy(&output.stdout);

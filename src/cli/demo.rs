@@ -8,25 +8,25 @@ mod client;
 mod play;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
 use super::{print, signals};
 use crate::config::Config;
+use crate::embedded::ThrowAway;
 use crate::server::Server;
 
 /// Runs the demo; with `once` it ends after the play.
 pub(super) async fn run(mut config: Config, once: bool) -> anyhow::Result<ExitCode> {
     let mut stop = Box::pin(signals::stop()?);
-    let directory = ThrowAway::new();
-    config.data_dir = directory.0.clone();
+    let directory = ThrowAway::new("demo");
+    config.data_dir = directory.path().to_owned();
     config.listen = usual_or_free(&config, "MUSTER_LISTEN", config.listen);
     config.ops_listen = usual_or_free(&config, "MUSTER_OPS_LISTEN", config.ops_listen);
     print(&format!(
         "Starting Muster on its embedded PostgreSQL in {} ...\n",
-        directory.0.display()
+        directory.path().display()
     ))?;
     let server = tokio::select! {
         biased;
@@ -60,29 +60,5 @@ fn usual_or_free(config: &Config, name: &str, address: SocketAddr) -> SocketAddr
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     } else {
         address
-    }
-}
-
-/// A directory that goes with the demo.
-struct ThrowAway(PathBuf);
-
-impl ThrowAway {
-    fn new() -> Self {
-        let name = format!("muster-demo-{}-{:04x}", std::process::id(), rand::random::<u16>());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for ThrowAway {
-    fn drop(&mut self) {
-        remove(&self.0);
-    }
-}
-
-fn remove(directory: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(directory)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!("removing {}: {error}", directory.display());
     }
 }

@@ -13,6 +13,7 @@
 //! | `recover` | what a killed run left behind |
 //! | `server`, `supervise` | starting it, seeing it ready, keeping it up, stopping it |
 //! | `log` | `postgres.log`, bounded |
+//! | `throw_away` | a data directory for something short |
 //!
 //! Invariants:
 //!
@@ -40,6 +41,7 @@ mod recover;
 mod server;
 mod socket;
 mod supervise;
+mod throw_away;
 
 use std::fs;
 use std::io;
@@ -51,6 +53,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::download::Download;
 pub use self::error::Error;
+pub use self::throw_away::ThrowAway;
 
 use self::account::Account;
 use self::locate::{Binaries, Places, Search};

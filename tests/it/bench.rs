@@ -4,33 +4,29 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::common::process::Directory;
-use crate::common::{ADMIN, KEY, Server};
+use crate::common::postgres::signal;
+use crate::common::process::{Directory, muster};
+use crate::common::{ADMIN, KEY, Server, eventually};
+use crate::demo::processes_of;
 
-/// The binary with an environment of its own, in a directory of the test.
-fn bench(directory: &Directory, arguments: &[&str]) -> Output {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::create_dir_all(directory.path()).expect("a directory");
-    let reachable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory.path(), reachable).expect("permissions");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
-    let output = command
+/// The command, in a directory of the test.
+fn command(directory: &Directory, arguments: &[&str]) -> Command {
+    let mut command = muster();
+    command
         .arg("bench")
         .args(arguments)
-        .args(["--rounds", "1", "--seconds", "1", "--sockets", "40"])
-        .arg("--json")
+        .args(["--rounds", "1", "--sockets", "40", "--json"])
         .arg(directory.path().join("figures.json"))
         .env("TMPDIR", directory.path())
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")
         .env("MUSTER_SECRET_KEY", KEY)
-        .stdin(Stdio::null())
-        .output();
-    output.expect("the binary")
+        .stdin(Stdio::null());
+    command
+}
+
+/// In short.
+fn bench(directory: &Directory, arguments: &[&str]) -> Output {
+    command(directory, arguments).args(["--seconds", "1"]).output().expect("the binary")
 }
 
 fn shown(output: &Output) -> String {
@@ -60,7 +56,7 @@ fn check(cases: &[Value], scenarios: &[&str]) {
 
 #[test]
 fn writes_and_reads_stand_beside_a_yardstick_and_the_state_is_checked() {
-    let directory = Directory::new("bench");
+    let directory = Directory::reachable("bench");
     let scenarios = ["invite", "hot", "batch", "reads"];
     let output = bench(&directory, &scenarios);
     let text = shown(&output);
@@ -73,7 +69,7 @@ fn writes_and_reads_stand_beside_a_yardstick_and_the_state_is_checked() {
 
 #[test]
 fn without_pgbench_plain_connections_are_the_yardstick() {
-    let directory = Directory::new("bench");
+    let directory = Directory::reachable("bench");
     let output = bench(&directory, &["hot", "--plain"]);
     assert!(output.status.success(), "{}", shown(&output));
     let cases = cases(&directory);
@@ -83,7 +79,7 @@ fn without_pgbench_plain_connections_are_the_yardstick() {
 
 #[test]
 fn deliveries_idle_sockets_storms_and_two_nodes_are_measured() {
-    let directory = Directory::new("bench");
+    let directory = Directory::reachable("bench");
     let output = bench(&directory, &["fanout", "idle", "storm", "nodes"]);
     let text = shown(&output);
     assert!(output.status.success(), "{text}");
@@ -108,7 +104,7 @@ fn deliveries_idle_sockets_storms_and_two_nodes_are_measured() {
 async fn a_running_server_is_loaded_without_a_yardstick() {
     let server = Server::with(&[("MUSTER_RATE_PER_USER", "1000000")]).await;
     let url = server.url().to_owned();
-    let directory = Directory::new("bench");
+    let directory = Directory::reachable("bench");
     let (output, directory) = tokio::task::spawn_blocking(move || {
         (bench(&directory, &["hot", "--url", &url]), directory)
     })
@@ -123,7 +119,7 @@ async fn a_running_server_is_loaded_without_a_yardstick() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    let directory = Directory::new("bench");
+    let directory = Directory::reachable("bench");
     let refused = [
         (vec!["--url", "https://127.0.0.1:1"], "must be http://HOST:PORT"),
         (vec!["--url", "http://127.0.0.1:1"], "Connection refused"),
@@ -134,4 +130,25 @@ fn what_cannot_be_measured_is_refused() {
         let text = shown(&output);
         assert!(!output.status.success() && text.contains(why), "{arguments:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_benchmark_that_is_told_to_stop_leaves_nothing_behind() {
+    let directory = Directory::reachable("bench");
+    let mut child = command(&directory, &["hot", "--seconds", "60"]).spawn().expect("the binary");
+    // PostgreSQL names its directory, pgbench its script.
+    eventually("the yardstick is at work", || async {
+        let processes = processes_of(directory.path());
+        processes.iter().any(|line| line.contains("script.sql")).then_some(())
+    })
+    .await;
+    signal("TERM", child.id());
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("a task");
+    assert!(!status.expect("an end").success());
+    eventually("no process is left", || async {
+        processes_of(directory.path()).is_empty().then_some(())
+    })
+    .await;
+    let left = std::fs::read_dir(directory.path()).expect("the directory").count();
+    assert_eq!(left, 0);
 }

@@ -1,14 +1,13 @@
 //! `muster demo --once`, as a newcomer runs it.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::common::eventually;
-use crate::common::process::Directory;
+use crate::common::process::{Directory, muster};
 
 /// The processes that name this directory in their command line.
-fn processes_of(directory: &Path) -> Vec<String> {
+pub(crate) fn processes_of(directory: &Path) -> Vec<String> {
     let wanted = directory.to_str().expect("a path of text");
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries
@@ -21,17 +20,8 @@ fn processes_of(directory: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn the_demo_plays_through_and_leaves_nothing_behind() {
-    let directory = Directory::new("demo");
-    std::fs::create_dir(directory.path()).expect("a directory");
-    let reachable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(directory.path(), reachable).expect("permissions");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("MUSTER_") {
-            command.env_remove(name);
-        }
-    }
-    let output = command
+    let directory = Directory::reachable("demo");
+    let output = muster()
         .args(["demo", "--once"])
         .env("TMPDIR", directory.path())
         .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nowhere")

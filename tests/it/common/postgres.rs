@@ -214,7 +214,7 @@ impl Drop for Postgres {
     }
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let script = format!("kill -{name} {pid}");
     Command::new("/bin/sh").args(["-c", &script]).stderr(Stdio::null()).status().expect("a shell");
 }

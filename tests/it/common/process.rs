@@ -1,5 +1,6 @@
 //! The real binary as a process of its own, for tests that kill or freeze it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,6 +12,17 @@ pub(crate) struct Process {
     child: Child,
     pub(crate) url: String,
     pub(crate) ops: String,
+}
+
+/// The real binary, without the settings of whoever runs the tests.
+pub(crate) fn muster() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Two ports that are free now.
@@ -38,12 +50,7 @@ impl Process {
 
     fn spawn(settings: &[(&str, &str)], log: Option<&Path>) -> Self {
         let (port, ops_port) = free_ports();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
+        let mut command = muster();
         if let Some(log) = log {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
             command.stderr(file.expect("a file for the log"));
@@ -141,6 +148,15 @@ impl Drop for Process {
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
+    /// One that exists, and that every account can enter.
+    pub(crate) fn reachable(name: &str) -> Self {
+        let directory = Self::new(name);
+        std::fs::create_dir(directory.path()).expect("a directory");
+        let permissions = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(directory.path(), permissions).expect("permissions");
+        directory
+    }
+
     pub(crate) fn new(name: &str) -> Self {
         let unique =
             format!("muster-it-{name}-{}-{:04x}", std::process::id(), rand::random::<u16>());
