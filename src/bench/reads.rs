@@ -12,7 +12,7 @@ const GROUPS: u64 = 20;
 /// Members of each.
 const MEMBERS: u64 = 1_000;
 /// Callers at a time.
-const CALLERS: usize = 8;
+const CALLERS: [usize; 2] = [8, 64];
 /// People in a call.
 const CALL: u64 = 250;
 
@@ -93,10 +93,14 @@ impl Bench<'_> {
                 .replace("RUN", &self.run)
                 .replace("GROUPS", &(GROUPS - 1).to_string())
                 .replace("USERS", &(MEMBERS - 1).to_string());
-            let case = self.compare("reads", work, CALLERS, yardstick.as_ref(), &script, CALLERS);
-            let mut case = case.await?;
-            case.name = format!("{name}, {CALLERS} callers");
-            self.found(case)?;
+            for callers in CALLERS {
+                let work = work.clone();
+                let case =
+                    self.compare("reads", work, callers, yardstick.as_ref(), &script, callers);
+                let mut case = case.await?;
+                case.name = format!("{name}, {callers} callers");
+                self.found(case)?;
+            }
         }
         Ok(())
     }

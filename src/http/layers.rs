@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -26,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Puts the layers around the routes, outermost last.
+/// Puts the layers around the routes, outermost first.
 ///
 /// # Errors
 /// When a CORS origin cannot be a header's value.
@@ -35,12 +36,7 @@ pub fn surround(
     app: &App,
     cors_origins: &[String],
 ) -> anyhow::Result<Router<App>> {
-    let mut routes = routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(app.clone(), count));
-    if !cors_origins.is_empty() {
-        routes = routes.layer(cors(cors_origins)?);
-    }
+    let cors = if cors_origins.is_empty() { None } else { Some(cors(cors_origins)?) };
     let trace = TraceLayer::new_for_http()
         .make_span_with(span)
         .on_request(())
@@ -52,11 +48,17 @@ pub fn surround(
             );
         })
         .on_failure(());
-    Ok(routes
-        .layer(trace)
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION])))
+    // All in one layer: a router boxes the service and the future of each layer that it is given.
+    Ok(routes.layer(
+        ServiceBuilder::new()
+            .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
+            .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+            .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+            .layer(trace)
+            .option_layer(cors)
+            .layer(middleware::from_fn_with_state(app.clone(), count))
+            .layer(CatchPanicLayer::custom(panicked)),
+    ))
 }
 
 /// The span of a request. The query is left out: on the Tencent face it carries the signature.

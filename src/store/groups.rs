@@ -1,9 +1,11 @@
 //! Reading groups.
 
-use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
+use sqlx::postgres::PgConnection;
 
 use super::locks::GroupRow;
+use super::together::Question;
 use super::{Store, fields, unavailable, unknown_code};
+use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
 
 /// A group as somebody sees it.
 #[derive(Clone, Debug)]
@@ -20,8 +22,57 @@ pub struct GroupView {
     pub joined_seq: Option<i64>,
 }
 
-/// The columns of a view.
+/// A group, and who looks at it.
+pub(super) struct ViewOf {
+    group: GroupId,
+    reader: UserId,
+}
+
+impl Question for ViewOf {
+    type Answer = Option<ViewRow>;
+
+    async fn ask(
+        connection: &mut PgConnection,
+        questions: &[&Self],
+    ) -> Result<Vec<Option<ViewRow>>, sqlx::Error> {
+        let groups: Vec<&str> = questions.iter().map(|one| one.group.as_str()).collect();
+        let readers: Vec<&str> = questions.iter().map(|one| one.reader.as_str()).collect();
+        let rows = sqlx::query_as!(
+            ViewRow,
+            r#"select u.nr as "nr!", g.group_id, g.group_type, g.own_type, g.owner_id, g.join_option,
+                      g.invite_option, g.max_members, g.mute_all, g.member_count, g.pending_count,
+                      g.seq, g.created_at, g.dismissed_at, p.name, p.introduction, p.notification,
+                      p.face_url, p.custom_fields::text as custom_fields, p.changed_at,
+                      m.role as "role?", m.joined_seq as "joined_seq?"
+                 from unnest($1::text[], $2::text[]) with ordinality as u(group_id, reader, nr)
+                 join groups g on g.group_id = u.group_id
+                 join group_profiles p on p.group_id = g.group_id
+                 left join members m
+                        on m.group_id = g.group_id and m.user_id = u.reader and m.left_seq is null
+                where g.dismissed_at is null"#,
+            &groups as &[&str],
+            &readers as &[&str]
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut answers: Vec<Option<ViewRow>> = questions.iter().map(|_| None).collect();
+        for row in rows {
+            if let Some(answer) = answer_to(&mut answers, row.nr) {
+                *answer = Some(row);
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// The place of the answer to the question that PostgreSQL numbered so, from one.
+pub(super) fn answer_to<T>(answers: &mut [T], nr: i64) -> Option<&mut T> {
+    answers.get_mut(usize::try_from(nr - 1).ok()?)
+}
+
+/// The columns of a view, with the number of the question.
 pub(super) struct ViewRow {
+    pub(super) nr: i64,
     pub(super) group_id: String,
     pub(super) group_type: i16,
     pub(super) own_type: Option<String>,
@@ -91,27 +142,11 @@ impl Store {
         ids: &[GroupId],
         reader: &UserId,
     ) -> Result<Vec<GroupView>, Error> {
-        let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
-        let rows = sqlx::query_as!(
-            ViewRow,
-            r#"select g.group_id, g.group_type, g.own_type, g.owner_id, g.join_option,
-                      g.invite_option, g.max_members, g.mute_all, g.member_count, g.pending_count,
-                      g.seq, g.created_at, g.dismissed_at, p.name, p.introduction, p.notification,
-                      p.face_url, p.custom_fields::text as custom_fields, p.changed_at, m.role as "role?", m.joined_seq as "joined_seq?"
-                 from groups g
-                 join group_profiles p on p.group_id = g.group_id
-                 left join members m
-                        on m.group_id = g.group_id and m.user_id = $2 and m.left_seq is null
-                where g.group_id = any($1::text[]) and g.dismissed_at is null"#,
-            &texts as &[&str],
-            reader.as_str()
-        )
-        .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        rows.into_iter()
-            .map(|row| GroupView::try_from(row).map_err(|error| unavailable(&error)))
-            .collect()
+        let of = |id: &GroupId| ViewOf { group: id.clone(), reader: reader.clone() };
+        let questions: Vec<ViewOf> = ids.iter().map(of).collect();
+        let questions: Vec<&ViewOf> = questions.iter().collect();
+        let rows = self.together.views.ask_alone(&questions).await?;
+        rows.into_iter().flatten().map(view).collect()
     }
 
     /// One group as this person sees it.
@@ -123,6 +158,11 @@ impl Store {
         id: &GroupId,
         reader: &UserId,
     ) -> Result<Option<GroupView>, Error> {
-        Ok(self.group_views(std::slice::from_ref(id), reader).await?.pop())
+        let question = ViewOf { group: id.clone(), reader: reader.clone() };
+        self.together.views.ask(question).await?.map(view).transpose()
     }
+}
+
+fn view(row: ViewRow) -> Result<GroupView, Error> {
+    GroupView::try_from(row).map_err(|error| unavailable(&error))
 }

@@ -1,9 +1,11 @@
-//! Reading memberships: of a group, and of a user.
+//! Reading the members of a group.
 
-use crate::model::{CustomFields, Error, GroupId, GroupType, Moment, Role, UserId};
+use sqlx::postgres::PgConnection;
 
-use super::groups::{GroupView, ViewRow};
+use super::groups::answer_to;
+use super::together::Question;
 use super::{Store, fields, unavailable, unknown_code};
+use crate::model::{CustomFields, Error, GroupId, Moment, Role, UserId};
 
 /// A member as lists show him.
 #[derive(Clone, Debug)]
@@ -41,16 +43,16 @@ pub struct MemberFilter {
     pub limit: i64,
 }
 
-fn custom_fields(column: Option<String>) -> Result<CustomFields, Error> {
+pub(super) fn custom_fields(column: Option<String>) -> Result<CustomFields, Error> {
     fields::read(column).map_err(|error| unavailable(&error))
 }
 
-fn role(code: i16) -> Result<Role, Error> {
+pub(super) fn role(code: i16) -> Result<Role, Error> {
     Role::from_code(code).ok_or_else(|| unavailable(&unknown_code("role", code)))
 }
 
 /// A member's columns with the log's number; without a member when the page is empty.
-struct MemberRow {
+pub(super) struct MemberRow {
     seq: i64,
     user_id: Option<String>,
     role: Option<i16>,
@@ -59,6 +61,83 @@ struct MemberRow {
     name_card: Option<String>,
     mute_until: Option<Moment>,
     custom_fields: Option<String>,
+}
+
+/// A page of a group's members in the order of the primary key.
+pub(super) struct PageOf {
+    group: GroupId,
+    roles: i32,
+    after: Option<UserId>,
+    offset: i64,
+    limit: i64,
+}
+
+/// An offset beyond this is gone through for a while: nobody else waits for it.
+pub(super) const NEAR: i64 = 1_000;
+/// Rows that weigh as much as a question for one.
+pub(super) const LIGHT: i64 = 16;
+
+/// Codes as bits of a number.
+pub(super) fn mask(codes: impl Iterator<Item = i16>) -> i32 {
+    codes.fold(0, |mask, code| mask | 1 << code)
+}
+
+impl Question for PageOf {
+    type Answer = Vec<MemberRow>;
+
+    fn weight(&self) -> usize {
+        usize::try_from(1 + (self.offset + self.limit) / LIGHT).unwrap_or(usize::MAX)
+    }
+
+    async fn ask(
+        connection: &mut PgConnection,
+        questions: &[&Self],
+    ) -> Result<Vec<Vec<MemberRow>>, sqlx::Error> {
+        let groups: Vec<&str> = questions.iter().map(|one| one.group.as_str()).collect();
+        let after = |one: &&Self| one.after.as_ref().map_or("", UserId::as_str).to_owned();
+        let after: Vec<String> = questions.iter().map(after).collect();
+        let roles: Vec<i32> = questions.iter().map(|one| one.roles).collect();
+        let offsets: Vec<i64> = questions.iter().map(|one| one.offset).collect();
+        let limits: Vec<i64> = questions.iter().map(|one| one.limit).collect();
+        let rows = sqlx::query!(
+            r#"select u.nr as "nr!", g.seq, m.user_id as "user_id?", m.role as "role?",
+                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
+                      m.name_card as "name_card?", m.mute_until as "mute_until?",
+                      m.custom_fields::text as "custom_fields?"
+                 from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[])
+                      with ordinality as u(group_id, after, roles, skipped, most, nr)
+                 join groups g on g.group_id = u.group_id
+                 left join lateral (
+                      select * from members x
+                       where x.group_id = u.group_id and x.left_seq is null
+                         and u.roles & (1 << x.role) <> 0 and x.user_id > u.after
+                       order by x.user_id offset u.skipped limit u.most) m on true
+                where g.dismissed_at is null"#,
+            &groups as &[&str],
+            &after,
+            &roles,
+            &offsets,
+            &limits
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut answers: Vec<Vec<MemberRow>> = questions.iter().map(|_| Vec::new()).collect();
+        for row in rows {
+            if let Some(answer) = answer_to(&mut answers, row.nr) {
+                answer.push(MemberRow {
+                    seq: row.seq,
+                    user_id: row.user_id,
+                    role: row.role,
+                    joined_at: row.joined_at,
+                    joined_seq: row.joined_seq,
+                    name_card: row.name_card,
+                    mute_until: row.mute_until,
+                    custom_fields: row.custom_fields,
+                });
+            }
+        }
+        Ok(answers)
+    }
 }
 
 /// The log's number and the members of a page; `None` when there is no such group.
@@ -130,30 +209,22 @@ impl Store {
         roles: &[Role],
         (after, offset, limit): (Option<&UserId>, i64, i64),
     ) -> Result<Page, Error> {
-        let codes: Vec<i16> = roles.iter().map(|one| one.code()).collect();
-        let rows = sqlx::query_as!(
-            MemberRow,
-            r#"select g.seq, m.user_id as "user_id?", m.role as "role?",
-                      m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
-                      m.name_card as "name_card?", m.mute_until as "mute_until?",
-                      m.custom_fields::text as "custom_fields?"
-                 from groups g
-                 left join lateral (
-                      select * from members x
-                       where x.group_id = $1 and x.left_seq is null
-                         and x.role = any($2::smallint[]) and x.user_id > $3
-                       order by x.user_id offset $4 limit $5) m on true
-                where g.group_id = $1 and g.dismissed_at is null
-                order by m.user_id"#,
-            group.as_str(),
-            &codes,
-            after.map_or("", UserId::as_str),
+        let question = PageOf {
+            group: group.clone(),
+            roles: mask(roles.iter().map(|one| one.code())),
+            after: after.cloned(),
             offset,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await;
-        page(rows)
+            limit,
+        };
+        let pages = &self.together.pages;
+        let mut rows = if offset > NEAR {
+            pages.ask_alone(&[&question]).await?.into_iter().next().unwrap_or_default()
+        } else {
+            pages.ask(question).await?
+        };
+        // They come so from the index as a rule; a statement for many pages does not promise it.
+        rows.sort_by(|one, other| one.user_id.cmp(&other.user_id));
+        page(Ok(rows))
     }
 
     /// Owner and admins, from the index of those who manage (`offset 0` has it chosen before the order
@@ -262,93 +333,5 @@ impl Store {
         .fetch_all(self.reads())
         .await;
         page(rows)
-    }
-
-    /// A page of a user's groups in byte order of their ids, and how many there are in all. `types`
-    /// leaves out groups of other types.
-    ///
-    /// # Errors
-    /// [`crate::model::Reason::Unavailable`] while the database is away.
-    #[expect(clippy::too_many_lines, reason = "two statements and their columns")]
-    pub async fn groups_of(
-        &self,
-        user: &UserId,
-        types: &[GroupType],
-        after: Option<&GroupId>,
-        offset: i64,
-        limit: i64,
-    ) -> Result<(i64, Vec<(GroupView, MemberView)>), Error> {
-        let codes: Vec<i16> = types.iter().map(|one| one.code()).collect();
-        let total = sqlx::query_scalar!(
-            r#"select count(*) as "count!" from members m join groups g on g.group_id = m.group_id
-                where m.user_id = $1 and m.left_seq is null and g.dismissed_at is null
-                  and g.group_type = any($2::smallint[])"#,
-            user.as_str(),
-            &codes
-        )
-        .fetch_one(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        let rows = sqlx::query!(
-            r#"select m.group_id, m.role, m.joined_at, m.joined_seq, m.name_card, m.mute_until,
-                      m.custom_fields::text as member_fields, g.group_type, g.own_type, g.owner_id,
-                      g.join_option, g.invite_option, g.max_members, g.mute_all, g.member_count,
-                      g.pending_count, g.seq, g.created_at, p.name, p.introduction, p.notification,
-                      p.face_url, p.custom_fields::text as custom_fields, p.changed_at
-                 from members m
-                 join groups g on g.group_id = m.group_id
-                 join group_profiles p on p.group_id = m.group_id
-                where m.user_id = $1 and m.left_seq is null and g.dismissed_at is null
-                  and g.group_type = any($2::smallint[])
-                  and m.group_id > $3
-                order by m.group_id offset $4 limit $5"#,
-            user.as_str(),
-            &codes,
-            after.map_or("", GroupId::as_str),
-            offset,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await
-        .map_err(|error| unavailable(&error))?;
-        let mut groups = Vec::with_capacity(rows.len());
-        for row in rows {
-            let member_role = role(row.role)?;
-            let view = ViewRow {
-                group_id: row.group_id,
-                group_type: row.group_type,
-                own_type: row.own_type,
-                owner_id: row.owner_id,
-                join_option: row.join_option,
-                invite_option: row.invite_option,
-                max_members: row.max_members,
-                mute_all: row.mute_all,
-                member_count: row.member_count,
-                pending_count: row.pending_count,
-                seq: row.seq,
-                created_at: row.created_at,
-                dismissed_at: None,
-                name: row.name,
-                introduction: row.introduction,
-                notification: row.notification,
-                face_url: row.face_url,
-                custom_fields: row.custom_fields,
-                changed_at: row.changed_at,
-                role: Some(row.role),
-                joined_seq: Some(row.joined_seq),
-            };
-            let view = GroupView::try_from(view).map_err(|error| unavailable(&error))?;
-            let member = MemberView {
-                user: user.clone(),
-                role: member_role,
-                joined_at: row.joined_at,
-                joined_seq: row.joined_seq,
-                name_card: row.name_card,
-                mute_until: row.mute_until,
-                custom_fields: custom_fields(row.member_fields)?,
-            };
-            groups.push((view, member));
-        }
-        Ok((total, groups))
     }
 }

@@ -14,6 +14,7 @@ pub mod events;
 pub mod facts;
 mod fields;
 pub mod groups;
+pub mod joined;
 pub mod lists;
 pub mod locks;
 pub mod logs;
@@ -21,6 +22,7 @@ pub mod members;
 pub mod notify;
 pub mod repair;
 pub mod retention;
+mod together;
 pub mod types;
 pub mod upkeep;
 pub mod users;
@@ -36,6 +38,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::model::{Error, Reason};
+use together::Together;
 
 /// The migrations, embedded.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -114,6 +117,16 @@ pub struct Store {
     lists: PgPool,
     /// One connection, for the questions of the repair of deliveries.
     repairs: PgPool,
+    /// The usual reads, each kind asked together.
+    together: Arc<Kinds>,
+}
+
+/// The reads that are asked together.
+#[derive(Debug)]
+struct Kinds {
+    views: Together<groups::ViewOf>,
+    pages: Together<members::PageOf>,
+    joined: Together<joined::JoinedOf>,
 }
 
 impl Store {
@@ -159,7 +172,12 @@ impl Store {
                 ("enable_seqscan", "off"),
             ]),
         );
-        Ok(Self { options: Arc::new(options), reads, lists, repairs })
+        let together = Arc::new(Kinds {
+            views: Together::new(reads.clone()),
+            pages: Together::new(reads.clone()),
+            joined: Together::new(reads.clone()),
+        });
+        Ok(Self { options: Arc::new(options), reads, lists, repairs, together })
     }
 
     /// The pool for reads.

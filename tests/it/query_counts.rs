@@ -6,6 +6,7 @@
 
 mod resuming;
 mod tap;
+mod together;
 
 use std::collections::BTreeSet;
 

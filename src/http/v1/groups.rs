@@ -1,8 +1,7 @@
 //! Groups: make, read, edit, dismiss.
 
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
@@ -262,32 +261,64 @@ pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: 
     }
 }
 
-fn outside(view: &GroupView) -> Value {
-    json!({
-        "groupID": view.group.id,
-        "groupType": view.group.type_word(),
-        "groupName": view.profile.name,
-        "faceUrl": view.profile.face_url,
-        "introduction": view.profile.introduction,
-        "memberCount": view.group.member_count,
-        "joinOption": view.group.join_option.word(),
-    })
+/// A group as anybody may see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    #[serde(rename = "groupID")]
+    id: &'a GroupId,
+    group_type: &'a str,
+    group_name: &'a str,
+    face_url: &'a str,
+    introduction: &'a str,
+    member_count: i32,
+    join_option: &'static str,
+    #[serde(flatten)]
+    inside: Option<Inside<'a>>,
 }
 
-fn whole(view: &GroupView) -> Value {
-    let mut data = outside(view);
-    data["owner"] = json!(view.group.owner);
-    data["notification"] = json!(view.profile.notification);
-    data["inviteOption"] = json!(view.group.invite_option.word());
-    data["maxMemberCount"] = json!(view.group.max_members);
-    data["muteAll"] = json!(view.group.mute_all);
-    data["customFields"] = json!(view.profile.custom_fields);
-    data["seq"] = json!(view.group.seq);
-    data["createTime"] = json!(time(view.group.created_at));
-    if let Some(role) = view.role {
-        data["role"] = json!(role.word());
+/// What members and administrators see besides.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inside<'a> {
+    owner: Option<&'a UserId>,
+    notification: &'a str,
+    invite_option: &'static str,
+    max_member_count: Option<i32>,
+    mute_all: bool,
+    custom_fields: &'a CustomFields,
+    seq: i64,
+    create_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+}
+
+fn outside(view: &GroupView) -> Shown<'_> {
+    Shown {
+        id: &view.group.id,
+        group_type: view.group.type_word(),
+        group_name: &view.profile.name,
+        face_url: &view.profile.face_url,
+        introduction: &view.profile.introduction,
+        member_count: view.group.member_count,
+        join_option: view.group.join_option.word(),
+        inside: None,
     }
-    data
+}
+
+fn whole(view: &GroupView) -> Shown<'_> {
+    let inside = Inside {
+        owner: view.group.owner.as_ref(),
+        notification: &view.profile.notification,
+        invite_option: view.group.invite_option.word(),
+        max_member_count: view.group.max_members,
+        mute_all: view.group.mute_all,
+        custom_fields: &view.profile.custom_fields,
+        seq: view.group.seq,
+        create_time: time(view.group.created_at),
+        role: view.role.map(Role::word),
+    };
+    Shown { inside: Some(inside), ..outside(view) }
 }
 
 /// Change a group.

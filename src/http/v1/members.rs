@@ -1,18 +1,17 @@
 //! Members: list, join, quit, kick, change, transfer.
 
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, PAGE_MOST, Query};
 use super::body::{Pairs, Raw, user_list, word};
 use super::groups::{standing, view};
 use super::openapi::{refuses, shapes};
-use super::reply::{Answer, cut, of_engine, ok, page, time};
+use super::reply::{Answer, cut, of_engine, ok, time};
 use crate::http::App;
 use crate::model::command::MemberEdit;
-use crate::model::{Error, Operation, Reason, Role, UserId, fields, text};
+use crate::model::{CustomFields, Error, Operation, Reason, Role, UserId, fields, text};
 use crate::rules::matrix::Action;
 use crate::store::members::{MemberFilter, MemberView};
 
@@ -180,34 +179,55 @@ pub async fn list_members(
     if !given.is_empty() {
         filter.given = Some(user_list(&app, "userID", &given)?);
     }
-    let view = view(&app, &group, &asked.caller.user).await?;
-    let rules = app.types.of(&view.group);
-    rules.permit(Action::ReadMembers, standing(&asked.caller, &view))?;
-    let Some((seq, mut members)) = app.store.members(&group, &filter).await? else {
+    // Read at the same time; the page is shown only to those who may see it.
+    let (view, page) =
+        tokio::join!(view(&app, &group, &asked.caller.user), app.store.members(&group, &filter));
+    let view = view?;
+    app.types.of(&view.group).permit(Action::ReadMembers, standing(&asked.caller, &view))?;
+    let Some((seq, mut members)) = page? else {
         return Err(Error::new(Reason::GroupNotFound, "there is no such group").into());
     };
     let next = cut(&mut members, limit).map(|last| last.user.to_string());
-    let mut data = page("memberList", members.iter().map(member).collect(), next);
-    data["seq"] = json!(seq);
-    Ok(ok(data))
+    Ok(ok(Page { member_list: members.iter().map(Line::of).collect(), next, seq }))
 }
 
-fn member(member: &MemberView) -> Value {
-    let mut line = json!({
-        "userID": member.user,
-        "role": member.role.word(),
-        "joinTime": time(member.joined_at),
-    });
-    if !member.name_card.is_empty() {
-        line["nameCard"] = json!(member.name_card);
+/// A page of members.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    member_list: Vec<Line<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    seq: i64,
+}
+
+/// A member in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(rename = "userID")]
+    user: &'a UserId,
+    role: &'static str,
+    join_time: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name_card: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mute_until: Option<String>,
+    #[serde(skip_serializing_if = "CustomFields::is_empty")]
+    custom_fields: &'a CustomFields,
+}
+
+impl<'a> Line<'a> {
+    fn of(member: &'a MemberView) -> Self {
+        Self {
+            user: &member.user,
+            role: member.role.word(),
+            join_time: time(member.joined_at),
+            name_card: &member.name_card,
+            mute_until: member.mute_until.map(time),
+            custom_fields: &member.custom_fields,
+        }
     }
-    if let Some(until) = member.mute_until {
-        line["muteUntil"] = json!(time(until));
-    }
-    if !member.custom_fields.is_empty() {
-        line["customFields"] = json!(member.custom_fields);
-    }
-    line
 }
 
 #[derive(Deserialize, ToSchema)]

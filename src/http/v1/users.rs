@@ -1,14 +1,14 @@
 //! Users: the account, and the groups that it is in.
 
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::{Raw, word};
 use super::openapi::{refuses, shapes};
-use super::reply::{Answer, cut, of_engine, ok, page, time};
+use super::reply::{Answer, cut, of_engine, ok, time};
 use crate::http::App;
 use crate::model::command::UserEdit;
 use crate::model::limits::Accounts;
@@ -192,19 +192,34 @@ pub async fn list_groups(State(app): State<App>, asked: Asked, id: InPath, query
     let (total, mut groups) =
         app.store.groups_of(&user, GroupType::ALL, after.as_ref(), 0, limit + 1).await?;
     let next = cut(&mut groups, limit).map(|(view, _)| view.group.id.to_string());
-    let lines: Value = groups
-        .iter()
-        .map(|(view, member)| {
-            json!({
-                "groupID": view.group.id,
-                "groupType": view.group.type_word(),
-                "groupName": view.profile.name,
-                "role": member.role.word(),
-                "seq": view.group.seq,
-            })
-        })
-        .collect();
-    let mut data = page("groupList", lines, next);
-    data["total"] = json!(total);
-    Ok(ok(data))
+    let lines = groups.iter().map(|(view, member)| Line {
+        id: &view.group.id,
+        group_type: view.group.type_word(),
+        group_name: &view.profile.name,
+        role: member.role.word(),
+        seq: view.group.seq,
+    });
+    Ok(ok(Page { group_list: lines.collect(), next, total }))
+}
+
+/// A page of groups.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    group_list: Vec<Line<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    total: i64,
+}
+
+/// A group in a list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    #[serde(rename = "groupID")]
+    id: &'a GroupId,
+    group_type: &'a str,
+    group_name: &'a str,
+    role: &'static str,
+    seq: i64,
 }
