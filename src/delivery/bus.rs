@@ -14,6 +14,7 @@
 //! not wait (a kind with a network has a bounded queue and a task of its own, and drops when the queue is
 //! full); [`Bus::next`] is cancelled freely and must not lose by that what it has taken out of a queue.
 
+mod company;
 mod link;
 mod nats;
 mod notify;

@@ -6,7 +6,8 @@
 //!
 //! A notification is heard by whoever listens at that moment. Every node therefore numbers its payloads,
 //! and says something every second even when nothing happened: a listener sees in the next number that it
-//! missed one, and knows that it is deaf when it does not even hear its own node.
+//! missed one, and knows that it is deaf when it does not even hear its own node. A node that hears no other
+//! sends only that (see [`Company`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::News;
+use super::company::Company;
 use super::link::{Half, Link, Pause, Up};
 use super::payload::{self, Draft, Sender};
 use super::queue::{self, Feed, Inbox, Outbox};
@@ -44,6 +46,7 @@ const EAR: Half = Half(2);
 pub(super) struct Notify {
     outbox: Arc<Outbox>,
     inbox: Inbox,
+    company: Company,
 }
 
 impl Notify {
@@ -56,9 +59,10 @@ impl Notify {
         let own = Sender::random();
         let up = Arc::new(Up::new(&[VOICE, EAR], metrics.clone()));
         let outbox = Arc::new(Outbox::new(metrics.clone()));
-        let (feed, inbox) = queue::inbox(own, metrics.clone());
+        let company = Company::default();
+        let (feed, inbox) = queue::inbox(own, company.clone(), metrics.clone());
         let link = Link::new(EAR, "listening to other nodes", up.clone());
-        tasks.spawn(listen(store.clone(), feed, link, stopping.clone()));
+        tasks.spawn(listen(store.clone(), feed, company.clone(), link, stopping.clone()));
         let speaker = Speaker {
             own,
             numbers: 0,
@@ -69,11 +73,15 @@ impl Notify {
             unsent: Unsent::default(),
         };
         tasks.spawn(speaker.run(Link::new(VOICE, "sending to other nodes", up)));
-        Self { outbox, inbox }
+        Self { outbox, inbox, company }
     }
 
     pub(super) fn publish(&self, epoch: &Arc<str>, entries: &[Arc<LogEntry>]) {
-        self.outbox.put(epoch, entries);
+        if self.company.is_alone() {
+            self.outbox.pass_over();
+        } else {
+            self.outbox.put(epoch, entries);
+        }
     }
 
     pub(super) async fn next(&mut self) -> News {
@@ -189,17 +197,25 @@ impl Speaker {
 }
 
 /// Listens until the server stops.
-async fn listen(store: Store, mut feed: Feed, mut link: Link, stopping: CancellationToken) {
+async fn listen(
+    store: Store,
+    mut feed: Feed,
+    company: Company,
+    mut link: Link,
+    stopping: CancellationToken,
+) {
     let mut pause = Pause::default();
     while !stopping.is_cancelled() {
         match store.ear().await {
             Ok(mut ear) => {
                 // What was sent before is gone.
                 feed.gap().tell();
+                company.listens();
                 let heard = tokio::select! {
                     () = stopping.cancelled() => None,
                     why = hear(&mut ear, &mut feed, &mut link, &mut pause) => Some(why),
                 };
+                company.deaf();
                 ear.close().await;
                 if let Some(why) = heard {
                     link.lost(&why);

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::News;
+use super::company::Company;
 use super::payload::{self, Sender};
 use super::window::Window;
 use crate::metrics::{Carried, Metrics};
@@ -69,6 +70,11 @@ impl Outbox {
         self.filled.notify_one();
     }
 
+    /// Something is not to be sent: the next payload leaves out a number.
+    pub(super) fn pass_over(&self) {
+        self.inside().hole = true;
+    }
+
     /// Waits until there is something. May be cancelled.
     pub(super) async fn filled(&self) {
         while self.inside().waiting.is_empty() {
@@ -113,6 +119,7 @@ impl Gap {
 #[derive(Debug)]
 pub(super) struct Feed {
     own: Sender,
+    company: Company,
     window: Window,
     news: mpsc::Sender<News>,
     gap: Gap,
@@ -120,10 +127,11 @@ pub(super) struct Feed {
 }
 
 /// Both ends of a queue for what others than `own` send.
-pub(super) fn inbox(own: Sender, metrics: Arc<Metrics>) -> (Feed, Inbox) {
+pub(super) fn inbox(own: Sender, company: Company, metrics: Arc<Metrics>) -> (Feed, Inbox) {
     let (sender, news) = mpsc::channel(PAYLOADS);
     let gap = Gap::default();
-    let feed = Feed { own, window: Window::default(), news: sender, gap: gap.clone(), metrics };
+    let window = Window::default();
+    let feed = Feed { own, company, window, news: sender, gap: gap.clone(), metrics };
     (feed, Inbox { news, gap })
 }
 
@@ -159,6 +167,7 @@ impl Feed {
                 return;
             }
         };
+        self.company.heard();
         if let Some(number) = message.number {
             let told = self.window.note(message.sender, number, Instant::now());
             self.metrics.bus_lost.inc_by(told.lost);
@@ -238,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_inbox_drops_what_comes_counts_it_and_tells_of_a_gap_first() {
         let metrics = Arc::new(Metrics::new());
-        let (mut feed, mut inbox) = inbox(Sender::of(1), metrics.clone());
+        let (mut feed, mut inbox) = inbox(Sender::of(1), Company::default(), metrics.clone());
         let epoch: Arc<str> = "e".into();
         for seq in 1..=1_030 {
             let entry = entry(seq, 1);
@@ -256,7 +265,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_hole_in_a_senders_counter_is_a_gap() {
-        let (mut feed, mut inbox) = inbox(Sender::of(1), Arc::new(Metrics::new()));
+        let (mut feed, mut inbox) =
+            inbox(Sender::of(1), Company::default(), Arc::new(Metrics::new()));
         let beat = Draft::new("e".into());
         feed.take(beat.text(Sender::of(2), Some(5)).as_bytes());
         feed.take(beat.text(Sender::of(2), Some(6)).as_bytes());
@@ -269,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_no_payload_is_counted_and_nothing_else() {
         let metrics = Arc::new(Metrics::new());
-        let (mut feed, mut inbox) = inbox(Sender::of(1), metrics.clone());
+        let (mut feed, mut inbox) = inbox(Sender::of(1), Company::default(), metrics.clone());
         for text in ["", "{}", "null", "\u{0}", r#"{"v":2,"from":"0000000000000002"}"#] {
             feed.take(text.as_bytes());
         }

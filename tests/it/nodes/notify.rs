@@ -1,12 +1,13 @@
 //! Nodes that reach each other through PostgreSQL.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::postgres::PgPool;
 
 use super::{all_scenes, is, rename, soon, up};
-use crate::common::{Server, eventually, metric};
+use crate::common::{Server, eventually, metric, within};
 
 /// The connections of the buses of all nodes.
 async fn connections(db: &PgPool) -> BTreeSet<i32> {
@@ -80,6 +81,38 @@ async fn what_is_no_payload_is_counted_and_passed_over() {
     rename(&one, "g", "afterwards").await;
     is(&soon(&mut bob).await, "onGroupInfoChanged", "g", 2);
     assert_eq!(metric(&other, "muster_bus_malformed_total").await, 4);
+    other.stop().await;
+    one.stop().await;
+}
+
+/// A lone node does not pay for telling others, and a node that comes is told from its first moment on.
+#[tokio::test]
+async fn a_lone_node_tells_nobody_until_another_one_comes() {
+    const SENT: &str = r#"muster_bus_sent_total{of="entries"}"#;
+    let one = Server::start().await;
+    up(&one).await;
+    one.group("alice", "g", "Public", json!({ "memberList": [{ "userID": "bob" }] })).await;
+    let mut number = 0;
+    within(Duration::from_secs(30), "an event is told to nobody", || {
+        number += 1;
+        let (one, name) = (&one, format!("name {number}"));
+        async move {
+            let before = metric(one, SENT).await;
+            rename(one, "g", &name).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            (metric(one, SENT).await == before).then_some(())
+        }
+    })
+    .await;
+    let other = one.beside().await;
+    let mut bob = other.ws("bob").await;
+    up(&other).await;
+    for more in 1..=20 {
+        rename(&one, "g", &format!("heard {more}")).await;
+        let event = soon(&mut bob).await;
+        assert_eq!(event["changeInfos"][0]["value"], format!("heard {more}"), "{event}");
+    }
+    assert!(metric(&other, r#"muster_bus_received_total{of="entries"}"#).await >= 15);
     other.stop().await;
     one.stop().await;
 }
