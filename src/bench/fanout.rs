@@ -89,9 +89,12 @@ impl Bench<'_> {
             if round > 0 {
                 let calls = u64_to_f64(told.calls);
                 let invite = alone.cost / u64_to_f64(alone.calls.max(1));
-                let cost = (told.cost - calls * invite) / u64_to_f64(told.done.right);
+                // A run of moments can seem to cost less than its invitations alone.
+                let cost = (told.cost - calls * invite).max(0.0) / u64_to_f64(told.done.right);
                 let raw_cost = looped.cost / u64_to_f64(looped.done.right);
-                ratios.push(raw_cost / cost);
+                if cost > 0.0 {
+                    ratios.push(raw_cost / cost);
+                }
                 ours.push(cost * 1e6);
                 theirs.push(raw_cost * 1e6);
                 case.ours.push(told.done);

@@ -9,6 +9,7 @@
 mod caller;
 mod fanout;
 mod group;
+mod growth;
 mod load;
 mod nodes;
 mod raw;

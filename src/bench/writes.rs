@@ -1,9 +1,9 @@
-//! Invitations: into many groups, into one, of many people at once, and among a million of everything.
+//! Invitations: into many groups, into one, of many people at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 
 use super::caller::{Answer, Caller, Request};
 use super::load::{Done, OWNER, Work, drive};
@@ -22,14 +22,10 @@ const CALLERS: [usize; 4] = [1, 8, 64, 256];
 const CLIENTS: usize = 64;
 /// People in a call.
 const SIZES: [u64; 3] = [20, 100, 300];
-/// Few and very many.
-const FEW: u64 = 2_000;
-const MANY: u64 = 1_000_000;
 
 const INVITE: &str = include_str!("scripts/invite.sql");
 const BATCH: &str = include_str!("scripts/batch.sql");
 const FILL: &str = include_str!("scripts/fill.sql");
-const FILL_MEMBERS: &str = include_str!("scripts/fill_members.sql");
 
 /// Invites people whom nobody has seen, each call into one of some groups.
 struct Invitations {
@@ -84,10 +80,27 @@ impl Work for Invitations {
 
 /// The processor time and the log that a load took.
 #[derive(Default)]
-struct Cost {
+pub(super) struct Cost {
     server: Duration,
     postgres: Duration,
     wal: i64,
+}
+
+impl Cost {
+    /// What came on top since then.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        Self {
+            server: self.server.saturating_sub(before.server),
+            postgres: self.postgres.saturating_sub(before.postgres),
+            wal: self.wal - before.wal,
+        }
+    }
+
+    pub(super) fn add(&mut self, more: &Self) {
+        self.server += more.server;
+        self.postgres += more.postgres;
+        self.wal += more.wal;
+    }
 }
 
 impl Bench<'_> {
@@ -145,43 +158,8 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The same load where there is little and where there is very much.
-    pub(super) async fn growth(&mut self) -> anyhow::Result<()> {
-        let site = self.site.as_ref().context("growth needs a PostgreSQL of its own")?;
-        let (few, many) = ("few", "many");
-        for (database, groups) in [(few, FEW), (many, MANY)] {
-            site.make(database).await?;
-            self.fill(database, groups).await?;
-        }
-        let mut plain = site.plain(many).await?;
-        plain.run(&FILL_MEMBERS.replace("COUNT", &MANY.to_string())).await?;
-        let (small, large) = (site.server(few).await?, site.server(many).await?);
-        let pairs = [
-            ("groups", "1,000,000 groups beside 2,000", (0, MANY), (0, FEW)),
-            ("group", "a group of 1,000,000 beside one of 1", (0, 1), (1, 1)),
-        ];
-        for (what, name, (first, groups), (other_first, others)) in pairs {
-            let mut case = Case { scenario: "growth", unit: "calls", each: 1, ..Case::default() };
-            for round in 0..self.plan.rounds {
-                let theirs = if what == "groups" { &small } else { &large };
-                let sides = [(&large, first, groups, true), (theirs, other_first, others, false)];
-                for (server, first, groups, ours) in in_turns(round, sides) {
-                    let work = Arc::new(Among { first, groups });
-                    let token = server.token("administrator")?;
-                    let load = (64, self.plan.time());
-                    let done = drive(&server.address, &token, work, &self.numbers, load).await?;
-                    if ours { &mut case.ours } else { &mut case.theirs }.push(done);
-                }
-            }
-            name.clone_into(&mut case.name);
-            "little".clone_into(&mut case.yardstick);
-            self.found(case)?;
-        }
-        Ok(())
-    }
-
     /// Makes groups of the yardstick by hand, once.
-    async fn fill(&self, database: &str, groups: u64) -> anyhow::Result<()> {
+    pub(super) async fn fill(&self, database: &str, groups: u64) -> anyhow::Result<()> {
         let Some(site) = &self.site else { return Ok(()) };
         let mut plain = site.plain(database).await?;
         if plain.number("select count(*) from groups").await? == 0 {
@@ -227,24 +205,19 @@ impl Bench<'_> {
             let time = if warming { warm } else { self.plan.time() };
             for ours in in_turns(round, [true, false]) {
                 if ours {
-                    let before = self.spent().await?;
+                    let before = self.spent(&self.server).await?;
                     let load = (callers, time);
                     let address = &self.server.address;
                     let done = drive(address, &token, work.clone(), &self.numbers, load).await?;
-                    let after = self.spent().await?;
                     if !warming {
-                        cost.server += after.server.saturating_sub(before.server);
-                        cost.postgres += after.postgres.saturating_sub(before.postgres);
-                        cost.wal += after.wal - before.wal;
+                        cost.add(&self.spent(&self.server).await?.since(&before));
                         case.ours.push(done);
                     }
                 } else if let Some(yardstick) = yardstick {
-                    let before = self.spent().await?;
+                    let before = self.spent(&self.server).await?;
                     let done = yardstick.play(script, clients, time).await?;
-                    let after = self.spent().await?;
                     if !warming {
-                        theirs.postgres += after.postgres.saturating_sub(before.postgres);
-                        theirs.wal += after.wal - before.wal;
+                        theirs.add(&self.spent(&self.server).await?.since(&before));
                         case.theirs.push(done);
                     }
                 }
@@ -265,7 +238,7 @@ impl Bench<'_> {
         Ok(case)
     }
 
-    fn costs(&self, case: &mut Case, cost: &Cost, theirs: &Cost) {
+    pub(super) fn costs(&self, case: &mut Case, cost: &Cost, theirs: &Cost) {
         let calls = |runs: &[Done]| -> u64 { runs.iter().map(|run| run.right).sum() };
         let (ours, others) = (calls(&case.ours), calls(&case.theirs));
         if self.site.is_none() || ours == 0 {
@@ -285,12 +258,13 @@ impl Bench<'_> {
         }
     }
 
-    async fn spent(&self) -> anyhow::Result<Cost> {
+    /// What a server, PostgreSQL and its log took so far.
+    pub(super) async fn spent(&self, server: &Server) -> anyhow::Result<Cost> {
         let Some(site) = &self.site else { return Ok(Cost::default()) };
         let mut plain = site.plain(super::OURS).await?;
         let wal = plain.number("select (pg_current_wal_lsn() - '0/0')::bigint").await?;
         plain.close().await;
-        let server = self.server.pid().and_then(usage::of_process).unwrap_or_default();
+        let server = server.pid().and_then(usage::of_process).unwrap_or_default();
         let postgres = site.postmaster().and_then(usage::of_postgres).unwrap_or_default();
         Ok(Cost { server, postgres, wal })
     }
@@ -299,28 +273,6 @@ impl Bench<'_> {
     async fn check(&mut self, scenario: &str, work: &Invitations) -> anyhow::Result<()> {
         let checked = work.acknowledged.check(&self.server).await?;
         (self.tell)(&format!("    {scenario}: as it was acknowledged: {checked}\n"))
-    }
-}
-
-/// Invitations by an administrator into some of the groups that were made by hand.
-struct Among {
-    first: u64,
-    groups: u64,
-}
-
-impl Work for Among {
-    fn request(&self, number: u64) -> Request {
-        let group = self.first + number.wrapping_mul(7_919) % self.groups;
-        let body = format!(r#"{{"userList":["a{number}"]}}"#);
-        Request::post(format!("/v1/groups/g{group}/invite"), body)
-    }
-
-    fn judge(&self, _: u64, answer: &Answer<'_>) -> Result<(), String> {
-        if answer.body.contains(r#""result":1"#) {
-            Ok(())
-        } else {
-            Err(format!("{}: not invited", answer.status))
-        }
     }
 }
 
@@ -358,7 +310,7 @@ async fn make_groups(server: &Server, prefix: &str, groups: u64) -> anyhow::Resu
 }
 
 /// First the one, then the other, and in the next round the other way round.
-fn in_turns<T>(round: u32, mut sides: [T; 2]) -> [T; 2] {
+pub(super) fn in_turns<T>(round: u32, mut sides: [T; 2]) -> [T; 2] {
     if round % 2 == 1 {
         sides.reverse();
     }
