@@ -69,9 +69,15 @@ pub(crate) async fn relations(
                          b.reason as ban_reason, a.application_id, a.kind, a.from_user,
                          a.approved_by, a.message, a.added_at, a.expires_at
                     from unnest($1::text[], $2::text[]) as p(group_id, user_id)
-                    left join members m on m.group_id = p.group_id and m.user_id = p.user_id
-                    left join bans b on b.group_id = p.group_id and b.user_id = p.user_id
-                    -- One by one: a plan made while there were few would go through all that are open.
+                    -- One by one: a plan made while there were few would go through all that there are.
+                    left join lateral (
+                         select * from members x
+                          where x.group_id = p.group_id and x.user_id = p.user_id
+                         offset 0) m on true
+                    left join lateral (
+                         select * from bans x
+                          where x.group_id = p.group_id and x.user_id = p.user_id
+                         offset 0) b on true
                     left join lateral (
                          select * from applications x
                           where x.group_id = p.group_id and x.subject = p.user_id and x.state = 0

@@ -45,10 +45,13 @@ impl Question for ViewOf {
                       p.face_url, p.custom_fields::text as custom_fields, p.changed_at,
                       m.role as "role?", m.joined_seq as "joined_seq?"
                  from unnest($1::text[], $2::text[]) with ordinality as u(group_id, reader, nr)
-                 join groups g on g.group_id = u.group_id
-                 join group_profiles p on p.group_id = g.group_id
-                 left join members m
-                        on m.group_id = g.group_id and m.user_id = u.reader and m.left_seq is null
+                cross join lateral (select * from groups x
+                                     where x.group_id = u.group_id offset 0) g
+                cross join lateral (select * from group_profiles x
+                                     where x.group_id = u.group_id offset 0) p
+                 left join lateral (select role, joined_seq from members x
+                                     where x.group_id = u.group_id and x.user_id = u.reader
+                                       and x.left_seq is null offset 0) m on true
                 where g.dismissed_at is null"#,
             &groups as &[&str],
             &readers as &[&str]

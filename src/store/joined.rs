@@ -60,12 +60,14 @@ impl Question for JoinedOf {
                              g.own_type, g.owner_id, g.join_option, g.invite_option, g.max_members,
                              g.mute_all, g.member_count, g.pending_count, g.seq, g.created_at
                         from members x
-                        join groups g on g.group_id = x.group_id
+                       cross join lateral (select * from groups y
+                                            where y.group_id = x.group_id offset 0) g
                        where x.user_id = u.user_id and x.left_seq is null
                          and x.group_id > u.after and g.dismissed_at is null
                          and u.types & (1 << g.group_type) <> 0
                        order by x.group_id offset u.skipped limit u.most) m
-                 join group_profiles p on p.group_id = m.group_id"#,
+                cross join lateral (select * from group_profiles x
+                                     where x.group_id = m.group_id offset 0) p"#,
             &users as &[&str],
             &types,
             &after,

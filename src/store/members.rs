@@ -106,7 +106,8 @@ impl Question for PageOf {
                       m.custom_fields::text as "custom_fields?"
                  from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[])
                       with ordinality as u(group_id, after, roles, skipped, most, nr)
-                 join groups g on g.group_id = u.group_id
+                cross join lateral (select seq, dismissed_at from groups x
+                                     where x.group_id = u.group_id offset 0) g
                  left join lateral (
                       select * from members x
                        where x.group_id = u.group_id and x.left_seq is null

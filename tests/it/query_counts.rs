@@ -4,6 +4,7 @@
 //! The statements are counted on the wire between the server and PostgreSQL, so nothing of the server and
 //! no extension of PostgreSQL has to be trusted or installed.
 
+mod plans;
 mod resuming;
 mod tap;
 mod together;

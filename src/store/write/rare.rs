@@ -317,7 +317,9 @@ pub(super) async fn write_members(
                        $10::timestamptz[], $11::bigint[], $12::text[])
                 as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq, past_left_seq,
                      joined_at, name_card, mute_until, user_rev, custom_fields)
-          where m.group_id = u.group_id and m.user_id = u.user_id",
+          cross join lateral (select x.ctid as place from members x
+                               where x.group_id = u.group_id and x.user_id = u.user_id offset 0) k
+          where m.ctid = k.place",
         &member.groups as &[&str],
         &member.users as &[&str],
         &member.roles,
