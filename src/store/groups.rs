@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::locks::GroupRow;
-use super::together::Question;
+use super::together::{Question, deal};
 use super::{Store, fields, unavailable, unknown_code};
 use crate::model::{Error, Group, GroupId, Moment, Profile, Role, UserId};
 
@@ -29,12 +29,12 @@ pub(super) struct ViewOf {
 }
 
 impl Question for ViewOf {
-    type Answer = Option<ViewRow>;
+    type Answer = Vec<ViewRow>;
 
     async fn ask(
         connection: &mut PgConnection,
         questions: &[&Self],
-    ) -> Result<Vec<Option<ViewRow>>, sqlx::Error> {
+    ) -> Result<Vec<Vec<ViewRow>>, sqlx::Error> {
         let groups: Vec<&str> = questions.iter().map(|one| one.group.as_str()).collect();
         let readers: Vec<&str> = questions.iter().map(|one| one.reader.as_str()).collect();
         let rows = sqlx::query_as!(
@@ -58,19 +58,8 @@ impl Question for ViewOf {
         )
         .fetch_all(connection)
         .await?;
-        let mut answers: Vec<Option<ViewRow>> = questions.iter().map(|_| None).collect();
-        for row in rows {
-            if let Some(answer) = answer_to(&mut answers, row.nr) {
-                *answer = Some(row);
-            }
-        }
-        Ok(answers)
+        Ok(deal(questions.len(), rows.into_iter().map(|row| (row.nr, row))))
     }
-}
-
-/// The place of the answer to the question that PostgreSQL numbered so, from one.
-pub(super) fn answer_to<T>(answers: &mut [T], nr: i64) -> Option<&mut T> {
-    answers.get_mut(usize::try_from(nr - 1).ok()?)
 }
 
 /// The columns of a view, with the number of the question.
@@ -148,7 +137,7 @@ impl Store {
         let of = |id: &GroupId| ViewOf { group: id.clone(), reader: reader.clone() };
         let questions: Vec<ViewOf> = ids.iter().map(of).collect();
         let questions: Vec<&ViewOf> = questions.iter().collect();
-        let rows = self.together.views.ask_alone(&questions).await?;
+        let rows = self.together.views.ask_all(&questions).await?;
         rows.into_iter().flatten().map(view).collect()
     }
 
@@ -162,7 +151,7 @@ impl Store {
         reader: &UserId,
     ) -> Result<Option<GroupView>, Error> {
         let question = ViewOf { group: id.clone(), reader: reader.clone() };
-        self.together.views.ask(question).await?.map(view).transpose()
+        self.together.views.ask(question).await?.pop().map(view).transpose()
     }
 }
 

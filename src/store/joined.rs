@@ -2,9 +2,9 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::groups::{GroupView, ViewRow, answer_to};
-use super::members::{LIGHT, MemberView, NEAR, custom_fields, mask, role};
-use super::together::Question;
+use super::groups::{GroupView, ViewRow};
+use super::members::{MemberView, custom_fields, mask, role};
+use super::together::{Question, deal, weight_of};
 use super::{Store, unavailable};
 use crate::model::{Error, GroupId, GroupType, Moment, UserId};
 
@@ -32,7 +32,7 @@ impl Question for JoinedOf {
     type Answer = Vec<JoinedRow>;
 
     fn weight(&self) -> usize {
-        usize::try_from(1 + (self.offset + self.limit) / LIGHT).unwrap_or(usize::MAX)
+        weight_of(self.offset + self.limit)
     }
 
     #[expect(clippy::too_many_lines, reason = "one statement and its columns")]
@@ -76,10 +76,8 @@ impl Question for JoinedOf {
         )
         .fetch_all(connection)
         .await?;
-        let mut answers: Vec<Vec<JoinedRow>> = questions.iter().map(|_| Vec::new()).collect();
-        for row in rows {
-            let Some(answer) = answer_to(&mut answers, row.nr) else { continue };
-            answer.push(JoinedRow {
+        let rows = rows.into_iter().map(|row| {
+            let joined = JoinedRow {
                 view: ViewRow {
                     nr: row.nr,
                     group_id: row.group_id,
@@ -110,9 +108,10 @@ impl Question for JoinedOf {
                 name_card: row.name_card,
                 mute_until: row.mute_until,
                 member_fields: row.member_fields,
-            });
-        }
-        Ok(answers)
+            };
+            (row.nr, joined)
+        });
+        Ok(deal(questions.len(), rows))
     }
 }
 
@@ -140,12 +139,7 @@ impl Store {
             offset,
             limit,
         };
-        let joined = &self.together.joined;
-        let mut rows = if offset > NEAR {
-            joined.ask_alone(&[&question]).await?.into_iter().next().unwrap_or_default()
-        } else {
-            joined.ask(question).await?
-        };
+        let mut rows = self.together.joined.ask(question).await?;
         rows.sort_by(|one, other| one.view.group_id.cmp(&other.view.group_id));
         // Whoever sees all of them from the first to the last need not have them counted.
         let shown = i64::try_from(rows.len()).unwrap_or(i64::MAX);

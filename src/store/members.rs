@@ -2,8 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::groups::answer_to;
-use super::together::Question;
+use super::together::{Question, deal, weight_of};
 use super::{Store, fields, unavailable, unknown_code};
 use crate::model::{CustomFields, Error, GroupId, Moment, Role, UserId};
 
@@ -72,11 +71,6 @@ pub(super) struct PageOf {
     limit: i64,
 }
 
-/// An offset beyond this is gone through for a while: nobody else waits for it.
-pub(super) const NEAR: i64 = 1_000;
-/// Rows that weigh as much as a question for one.
-pub(super) const LIGHT: i64 = 16;
-
 /// Codes as bits of a number.
 pub(super) fn mask(codes: impl Iterator<Item = i16>) -> i32 {
     codes.fold(0, |mask, code| mask | 1 << code)
@@ -86,7 +80,7 @@ impl Question for PageOf {
     type Answer = Vec<MemberRow>;
 
     fn weight(&self) -> usize {
-        usize::try_from(1 + (self.offset + self.limit) / LIGHT).unwrap_or(usize::MAX)
+        weight_of(self.offset + self.limit)
     }
 
     async fn ask(
@@ -122,22 +116,20 @@ impl Question for PageOf {
         )
         .fetch_all(connection)
         .await?;
-        let mut answers: Vec<Vec<MemberRow>> = questions.iter().map(|_| Vec::new()).collect();
-        for row in rows {
-            if let Some(answer) = answer_to(&mut answers, row.nr) {
-                answer.push(MemberRow {
-                    seq: row.seq,
-                    user_id: row.user_id,
-                    role: row.role,
-                    joined_at: row.joined_at,
-                    joined_seq: row.joined_seq,
-                    name_card: row.name_card,
-                    mute_until: row.mute_until,
-                    custom_fields: row.custom_fields,
-                });
-            }
-        }
-        Ok(answers)
+        let rows = rows.into_iter().map(|row| {
+            let member = MemberRow {
+                seq: row.seq,
+                user_id: row.user_id,
+                role: row.role,
+                joined_at: row.joined_at,
+                joined_seq: row.joined_seq,
+                name_card: row.name_card,
+                mute_until: row.mute_until,
+                custom_fields: row.custom_fields,
+            };
+            (row.nr, member)
+        });
+        Ok(deal(questions.len(), rows))
     }
 }
 
@@ -217,12 +209,7 @@ impl Store {
             offset,
             limit,
         };
-        let pages = &self.together.pages;
-        let mut rows = if offset > NEAR {
-            pages.ask_alone(&[&question]).await?.into_iter().next().unwrap_or_default()
-        } else {
-            pages.ask(question).await?
-        };
+        let mut rows = self.together.pages.ask(question).await?;
         // They come so from the index as a rule; a statement for many pages does not promise it.
         rows.sort_by(|one, other| one.user_id.cmp(&other.user_id));
         page(Ok(rows))

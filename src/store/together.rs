@@ -2,8 +2,9 @@
 //!
 //! A statement for one row costs mostly what any statement costs: a system call and a wake-up on each side,
 //! the start of its plan, cold caches. While a statement is under way, questions of its kind gather, and the
-//! next one takes them all; whoever asks alone is asked for at once. With 64 callers PostgreSQL spends a third
-//! on the profile of a group of what it spends on one question after the other (`docs/benchmarks.md`).
+//! next one takes them all; whoever asks alone is asked for at once. For the
+//! profile of a group PostgreSQL took 110 µs when each was asked for itself, and takes 20 when 64 callers share
+//! statements (`docs/benchmarks.md`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,8 +22,11 @@ use crate::model::{Error, Reason};
 const STATEMENTS: usize = 4;
 /// Another statement begins when more questions than this wait for each one under way.
 const WAITING: usize = 1;
-/// What fits into a statement, in [weights](Question::weight).
+/// What fits into a statement, in [weights](Question::weight). What weighs more is asked by itself, so that it
+/// holds nobody up.
 const FITS: usize = 64;
+/// Rows that weigh as much as a question for one.
+const LIGHT: i64 = 16;
 
 /// A question that can be asked together with others of its kind.
 pub(super) trait Question: Send + Sync + 'static {
@@ -39,6 +43,23 @@ pub(super) trait Question: Send + Sync + 'static {
         connection: &mut PgConnection,
         questions: &[&Self],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, sqlx::Error>> + Send;
+}
+
+/// The weight of a question that goes through so many rows.
+pub(super) fn weight_of(rows: i64) -> usize {
+    usize::try_from(1 + rows / LIGHT).unwrap_or(usize::MAX)
+}
+
+/// Gives each question its rows. PostgreSQL numbered the questions from one.
+pub(super) fn deal<T>(questions: usize, rows: impl Iterator<Item = (i64, T)>) -> Vec<Vec<T>> {
+    let mut answers: Vec<Vec<T>> = std::iter::repeat_with(Vec::new).take(questions).collect();
+    for (nr, row) in rows {
+        let at = usize::try_from(nr - 1).ok();
+        if let Some(answer) = at.and_then(|at| answers.get_mut(at)) {
+            answer.push(row);
+        }
+    }
+    answers
 }
 
 /// The questions of a kind.
@@ -64,11 +85,15 @@ impl<Q: Question> Together<Q> {
         Self { pool, desk: Arc::new(Mutex::new(desk)) }
     }
 
-    /// Asks with whoever else asks now.
+    /// Asks with whoever else asks now, or alone if it is a large question.
     ///
     /// # Errors
     /// [`Reason::Unavailable`] while the database is away.
     pub(super) async fn ask(&self, question: Q) -> Result<Q::Answer, Error> {
+        if question.weight() > FITS {
+            let answer = self.ask_all(&[&question]).await?.pop();
+            return answer.ok_or_else(|| Error::internal("a statement gave no answer"));
+        }
         let (answer, answered) = oneshot::channel();
         if self.enqueue(Waiting { question, answer }) {
             tokio::spawn(work(self.clone()));
@@ -78,11 +103,11 @@ impl<Q: Question> Together<Q> {
         })
     }
 
-    /// Asks for itself: for questions that would hold others up.
+    /// Asks these, and nobody else's, in one statement.
     ///
     /// # Errors
     /// [`Reason::Unavailable`] while the database is away.
-    pub(super) async fn ask_alone(&self, questions: &[&Q]) -> Result<Vec<Q::Answer>, Error> {
+    pub(super) async fn ask_all(&self, questions: &[&Q]) -> Result<Vec<Q::Answer>, Error> {
         let asked = async { Q::ask(&mut *self.pool.acquire().await?, questions).await };
         asked.await.map_err(|error| unavailable(&error))
     }
@@ -144,7 +169,7 @@ async fn work<Q: Question>(together: Together<Q>) {
     tokio::task::yield_now().await;
     while let Some(taken) = together.take() {
         let questions: Vec<&Q> = taken.iter().map(|waiting| &waiting.question).collect();
-        match together.ask_alone(&questions).await {
+        match together.ask_all(&questions).await {
             Ok(answers) => {
                 for (waiting, answer) in taken.into_iter().zip(answers) {
                     waiting.answer.send(Ok(answer)).ok();

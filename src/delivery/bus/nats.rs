@@ -30,7 +30,6 @@ use url::Url;
 use self::interest::{Interest, Step};
 use self::subject::Subjects;
 use super::News;
-use super::company::Company;
 use super::link::{Half, LONGEST_PAUSE, Link, Up};
 use super::payload::{self, Draft, Sender};
 use super::queue::{self, Feed, Gap, Inbox, Outbox};
@@ -81,7 +80,7 @@ impl Nats {
         let up = Arc::new(Up::new(&[half], metrics.clone()));
         let outbox = Arc::new(Outbox::new(metrics.clone()));
         let wishes = Arc::new(Wishes::default());
-        let (feed, inbox) = queue::inbox(own, Company::default(), metrics.clone());
+        let (feed, inbox) = queue::inbox(own, metrics.clone());
         let watch = Arc::new(Watch {
             link: Mutex::new(Link::new(half, "the way to other nodes through NATS", up)),
             complaint: Mutex::default(),

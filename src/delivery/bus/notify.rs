@@ -59,10 +59,10 @@ impl Notify {
         let own = Sender::random();
         let up = Arc::new(Up::new(&[VOICE, EAR], metrics.clone()));
         let outbox = Arc::new(Outbox::new(metrics.clone()));
-        let company = Company::default();
-        let (feed, inbox) = queue::inbox(own, company.clone(), metrics.clone());
+        let (feed, inbox) = queue::inbox(own, metrics.clone());
+        let company = feed.company();
         let link = Link::new(EAR, "listening to other nodes", up.clone());
-        tasks.spawn(listen(store.clone(), feed, company.clone(), link, stopping.clone()));
+        tasks.spawn(listen(store.clone(), feed, link, stopping.clone()));
         let speaker = Speaker {
             own,
             numbers: 0,
@@ -197,14 +197,8 @@ impl Speaker {
 }
 
 /// Listens until the server stops.
-async fn listen(
-    store: Store,
-    mut feed: Feed,
-    company: Company,
-    mut link: Link,
-    stopping: CancellationToken,
-) {
-    let mut pause = Pause::default();
+async fn listen(store: Store, mut feed: Feed, mut link: Link, stopping: CancellationToken) {
+    let (company, mut pause) = (feed.company(), Pause::default());
     while !stopping.is_cancelled() {
         match store.ear().await {
             Ok(mut ear) => {

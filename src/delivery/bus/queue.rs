@@ -127,10 +127,10 @@ pub(super) struct Feed {
 }
 
 /// Both ends of a queue for what others than `own` send.
-pub(super) fn inbox(own: Sender, company: Company, metrics: Arc<Metrics>) -> (Feed, Inbox) {
+pub(super) fn inbox(own: Sender, metrics: Arc<Metrics>) -> (Feed, Inbox) {
     let (sender, news) = mpsc::channel(PAYLOADS);
     let gap = Gap::default();
-    let window = Window::default();
+    let (company, window) = (Company::default(), Window::default());
     let feed = Feed { own, company, window, news: sender, gap: gap.clone(), metrics };
     (feed, Inbox { news, gap })
 }
@@ -154,6 +154,11 @@ impl Feed {
     /// For those who see the network fail.
     pub(super) fn gap(&self) -> Gap {
         self.gap.clone()
+    }
+
+    /// For those who ask whether anybody else is there.
+    pub(super) fn company(&self) -> Company {
+        self.company.clone()
     }
 
     /// Takes what the network brought.
@@ -247,7 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_inbox_drops_what_comes_counts_it_and_tells_of_a_gap_first() {
         let metrics = Arc::new(Metrics::new());
-        let (mut feed, mut inbox) = inbox(Sender::of(1), Company::default(), metrics.clone());
+        let (mut feed, mut inbox) = inbox(Sender::of(1), metrics.clone());
         let epoch: Arc<str> = "e".into();
         for seq in 1..=1_030 {
             let entry = entry(seq, 1);
@@ -265,8 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hole_in_a_senders_counter_is_a_gap() {
-        let (mut feed, mut inbox) =
-            inbox(Sender::of(1), Company::default(), Arc::new(Metrics::new()));
+        let (mut feed, mut inbox) = inbox(Sender::of(1), Arc::new(Metrics::new()));
         let beat = Draft::new("e".into());
         feed.take(beat.text(Sender::of(2), Some(5)).as_bytes());
         feed.take(beat.text(Sender::of(2), Some(6)).as_bytes());
@@ -279,7 +283,7 @@ mod tests {
     #[test]
     fn what_is_no_payload_is_counted_and_nothing_else() {
         let metrics = Arc::new(Metrics::new());
-        let (mut feed, mut inbox) = inbox(Sender::of(1), Company::default(), metrics.clone());
+        let (mut feed, mut inbox) = inbox(Sender::of(1), metrics.clone());
         for text in ["", "{}", "null", "\u{0}", r#"{"v":2,"from":"0000000000000002"}"#] {
             feed.take(text.as_bytes());
         }
