@@ -1,14 +1,14 @@
 //! One attempt: lock, load, decide, write, commit.
 //!
-//! Round trips of the usual batch: begin, lock the groups, load the relations, lock the users, write,
-//! commit. Other tables are asked only when a command needs them. House law on locks: groups in byte
+//! Round trips of the usual batch: lock the groups, load the relations, lock the users, write, commit and
+//! begin the next ([`super::session`]). Other tables are asked only when a command needs them. House law on locks: groups in byte
 //! order, then users in byte order, then nothing more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{Executor, PgConnection};
+use sqlx::PgConnection;
 use tokio::time::timeout;
 
 use crate::model::{
@@ -21,33 +21,34 @@ use crate::store::{attributes, engine as memory, facts as rows, locks};
 
 use super::failure::{Failure, keeps_connection, no_answer};
 use super::outcome::{Committed, Outcome, Verdict};
+use super::session::Session;
 
 /// Tries to run commands as one transaction.
 pub(super) async fn attempt(
-    connection: &mut PgConnection,
+    session: &mut Session,
     commands: &[Arc<Command>],
     rulebook: &Rulebook,
     silence: Duration,
 ) -> Result<Outcome, Failure> {
     let batch = uuid::Uuid::now_v7();
     let prepared = async {
-        connection.execute("begin").await?;
-        prepare(connection, commands, rulebook, batch).await
+        session.begin().await?;
+        prepare(&mut session.connection, commands, rulebook, batch).await
     };
     // Whoever stops waiting gives the connection up, and with it whatever was begun on it.
     let prepared = timeout(silence, prepared).await.unwrap_or_else(|_| Err(Failure::silent()));
     match prepared {
-        Ok((outcome, true)) => commit(connection, outcome, silence).await,
+        Ok((outcome, true)) => commit(session, outcome, silence).await,
         Ok((outcome, false)) => {
-            connection.execute("rollback").await?;
+            session.undo().await?;
             Ok(outcome)
         }
         Err(failure) => {
             if matches!(failure, Failure::Lost(_)) {
                 return Err(failure);
             }
-            match connection.execute("rollback").await {
-                Ok(_) => Err(failure),
+            match session.undo().await {
+                Ok(()) => Err(failure),
                 Err(error) => Err(Failure::Lost(error)),
             }
         }
@@ -55,12 +56,12 @@ pub(super) async fn attempt(
 }
 
 async fn commit(
-    connection: &mut PgConnection,
+    session: &mut Session,
     outcome: Outcome,
     silence: Duration,
 ) -> Result<Outcome, Failure> {
-    match timeout(silence, connection.execute("commit")).await {
-        Ok(Ok(_)) => Ok(outcome),
+    match timeout(silence, session.commit()).await {
+        Ok(Ok(())) => Ok(outcome),
         Ok(Err(error)) if keeps_connection(&error) => Err(Failure::Refused(error)),
         Ok(Err(error)) => Err(Failure::Unknown(Box::new(outcome), error)),
         Err(_) => Err(Failure::Unknown(Box::new(outcome), no_answer())),

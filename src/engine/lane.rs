@@ -6,18 +6,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::Connection;
-use sqlx::PgConnection;
-
 use crate::metrics::{CauseLabels, Metrics};
 use crate::model::{Command, Error, Reason};
 use crate::store::Store;
-use crate::store::epoch::epoch;
 
 use super::batch;
 use super::failure::Failure;
 use super::outcome::{Outcome, Verdict};
-use super::queue::{Key, Pending, Queue};
+use super::queue::{Key, Pending, Queue, Taken};
+use super::session::{MOMENT, Session};
 use super::{Outbox, Settings, unavailable};
 
 /// How often a single command runs again for reasons that should not come back.
@@ -30,13 +27,7 @@ pub(super) struct Lane {
     metrics: Arc<Metrics>,
     outbox: Outbox,
     queue: Arc<Queue>,
-    connection: Option<Linked>,
-}
-
-/// A connection, and which history it writes on.
-struct Linked {
-    connection: PgConnection,
-    epoch: Arc<str>,
+    session: Option<Session>,
 }
 
 impl Lane {
@@ -48,14 +39,14 @@ impl Lane {
         outbox: Outbox,
         queue: Arc<Queue>,
     ) -> Self {
-        Self { number, store, settings, metrics, outbox, queue, connection: None }
+        Self { number, store, settings, metrics, outbox, queue, session: None }
     }
 
     /// Works until the queue is closed and empty.
     pub(super) async fn run(mut self) {
         // The first caller need not wait for it. If it is not possible now, his batch tries again.
-        self.connection = self.connect().await.ok();
-        while let Some(taken) = self.queue.take().await {
+        self.session = self.connect().await.ok();
+        while let Some(taken) = self.take().await {
             let rest = self.run_batch(taken.commands).await;
             let waits: Vec<Key> = rest.alone.iter().map(|one| Key::of(&one.command)).collect();
             let (kept, free) = taken.keys.into_iter().partition(|key| waits.contains(key));
@@ -66,19 +57,25 @@ impl Lane {
             }
             self.queue.give_back(kept, Vec::new());
         }
-        if let Some(linked) = self.connection.take() {
-            linked.connection.close().await.ok();
+        if let Some(session) = self.session.take() {
+            session.close().await;
         }
     }
 
-    /// Connects. A server that took over from another one is known by its epoch before anything is written.
-    async fn connect(&self) -> Result<Linked, sqlx::Error> {
-        let patience = self.settings.patience;
-        let mut connection = self.store.lane_connection(patience).await?;
-        match tokio::time::timeout(patience.silence, epoch(&mut connection)).await {
-            Ok(epoch) => Ok(Linked { connection, epoch: epoch? }),
-            Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    /// Waits for work. A transaction that is open is ended if none comes.
+    async fn take(&mut self) -> Option<Taken> {
+        if let Some(session) = self.session.as_mut().filter(|session| session.is_open()) {
+            match tokio::time::timeout(MOMENT, self.queue.take()).await {
+                Ok(taken) => return taken,
+                Err(_) if session.rest().await.is_err() => self.session = None,
+                Err(_) => {}
+            }
         }
+        self.queue.take().await
+    }
+
+    async fn connect(&self) -> Result<Session, sqlx::Error> {
+        Session::open(&self.store, self.settings.patience).await
     }
 
     /// Runs commands as one batch; returns those that it did not answer.
@@ -159,23 +156,22 @@ impl Lane {
     /// Connects if need be and tries to commit the commands.
     async fn attempt(&mut self, commands: &[Pending]) -> Result<Outcome, Failure> {
         let started = Instant::now();
-        let mut linked = match self.connection.take() {
-            Some(linked) => linked,
+        let mut session = match self.session.take() {
+            Some(session) => session,
             None => self.connect().await.map_err(Failure::Lost)?,
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
         let silence = self.settings.patience.silence;
-        let attempt =
-            batch::attempt(&mut linked.connection, &list, &self.settings.rulebook, silence);
-        let mut result = attempt.await;
+        let mut result =
+            batch::attempt(&mut session, &list, &self.settings.rulebook, silence).await;
         match &mut result {
             Ok(outcome) => {
-                outcome.committed.epoch = linked.epoch.clone();
+                outcome.committed.epoch = session.epoch.clone();
                 self.metrics.batches.inc();
                 #[expect(clippy::cast_precision_loss, reason = "a batch has at most 64 commands")]
                 self.metrics.batch_size.observe(commands.len() as f64);
                 self.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
-                self.connection = Some(linked);
+                self.session = Some(session);
             }
             Err(failure) => {
                 let labels = CauseLabels { cause: failure.cause() };
@@ -186,7 +182,7 @@ impl Lane {
                     "a batch did not commit: {failure:?}"
                 );
                 if matches!(failure, Failure::Refused(_) | Failure::Raced(_)) {
-                    self.connection = Some(linked);
+                    self.session = Some(session);
                 }
             }
         }
@@ -235,13 +231,13 @@ impl Lane {
         let until = Instant::now() + self.settings.deadline;
         while Instant::now() < until {
             let patience = self.settings.patience;
-            if let Ok(mut linked) = self.connect().await
-                && let asked = batch::was_committed(&mut linked.connection, outcome.batch)
+            if let Ok(mut session) = self.connect().await
+                && let asked = batch::was_committed(&mut session.connection, outcome.batch)
                 && let Ok(Ok(committed)) = tokio::time::timeout(patience.silence, asked).await
             {
                 tracing::warn!(lane = self.number, committed, "looked up the outcome of a batch");
-                outcome.committed.epoch = linked.epoch.clone();
-                self.connection = Some(linked);
+                outcome.committed.epoch = session.epoch.clone();
+                self.session = Some(session);
                 return if committed {
                     LookedUp::Committed(outcome)
                 } else {
@@ -255,7 +251,7 @@ impl Lane {
 
     /// Waits a little before the database is asked again, each lane at its own pace.
     async fn pause(&mut self) {
-        self.connection = None;
+        self.session = None;
         let millis = 100 + 23 * u64::try_from(self.number % 8).unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }

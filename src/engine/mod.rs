@@ -16,6 +16,7 @@ mod lane;
 mod outcome;
 mod preview;
 mod queue;
+mod session;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

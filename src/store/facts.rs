@@ -68,7 +68,7 @@ pub(crate) async fn relations(
                          b.user_id is not null as banned, b.until as ban_until,
                          b.reason as ban_reason, a.application_id, a.kind, a.from_user,
                          a.approved_by, a.message, a.added_at, a.expires_at
-                    from unnest($1::text[], $2::text[]) as p(group_id, user_id)
+                    from (select unnest($1::text[]) as group_id, unnest($2::text[]) as user_id) p
                     -- One by one: a plan made while there were few would go through all that there are.
                     left join lateral (
                          select * from members x

@@ -44,7 +44,8 @@ impl Question for ViewOf {
                       g.seq, g.created_at, g.dismissed_at, p.name, p.introduction, p.notification,
                       p.face_url, p.custom_fields::text as custom_fields, p.changed_at,
                       m.role as "role?", m.joined_seq as "joined_seq?"
-                 from unnest($1::text[], $2::text[]) with ordinality as u(group_id, reader, nr)
+                 from (select unnest($1::text[]) as group_id, unnest($2::text[]) as reader,
+                              generate_subscripts($1::text[], 1)::bigint as nr) u
                 cross join lateral (select * from groups x
                                      where x.group_id = u.group_id offset 0) g
                 cross join lateral (select * from group_profiles x

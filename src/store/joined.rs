@@ -52,8 +52,10 @@ impl Question for JoinedOf {
                       m.join_option, m.invite_option, m.max_members, m.mute_all, m.member_count,
                       m.pending_count, m.seq, m.created_at, p.name, p.introduction, p.notification,
                       p.face_url, p.custom_fields::text as custom_fields, p.changed_at
-                 from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[])
-                      with ordinality as u(user_id, types, after, skipped, most, nr)
+                 from (select unnest($1::text[]) as user_id, unnest($2::integer[]) as types,
+                              unnest($3::text[]) as after, unnest($4::bigint[]) as skipped,
+                              unnest($5::bigint[]) as most,
+                              generate_subscripts($1::text[], 1)::bigint as nr) u
                 cross join lateral (
                       select x.group_id, x.role, x.joined_at, x.joined_seq, x.name_card,
                              x.mute_until, x.custom_fields::text as member_fields, g.group_type,

@@ -98,8 +98,10 @@ impl Question for PageOf {
                       m.joined_at as "joined_at?", m.joined_seq as "joined_seq?",
                       m.name_card as "name_card?", m.mute_until as "mute_until?",
                       m.custom_fields::text as "custom_fields?"
-                 from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[])
-                      with ordinality as u(group_id, after, roles, skipped, most, nr)
+                 from (select unnest($1::text[]) as group_id, unnest($2::text[]) as after,
+                              unnest($3::integer[]) as roles, unnest($4::bigint[]) as skipped,
+                              unnest($5::bigint[]) as most,
+                              generate_subscripts($1::text[], 1)::bigint as nr) u
                 cross join lateral (select seq, dismissed_at from groups x
                                      where x.group_id = u.group_id offset 0) g
                  left join lateral (

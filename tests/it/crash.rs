@@ -128,12 +128,12 @@ async fn a_server_killed_in_the_middle_of_invites_loses_nothing_it_acknowledged(
     process.kill();
 }
 
-/// Whether a lane of a frozen server holds a transaction open.
+/// Whether a lane of a frozen server is in the middle of a transaction that holds rows.
 async fn holds_a_transaction(pool: &PgPool) -> bool {
     let count: i64 = sqlx::query_scalar(
         "select count(*) from pg_stat_activity
           where datname = current_database() and application_name = 'muster lane'
-            and state = 'idle in transaction'",
+            and state = 'idle in transaction' and backend_xid is not null",
     )
     .fetch_one(pool)
     .await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::common::{ADMIN, Server, cluster, results};
+use crate::common::{ADMIN, Server, cluster, eventually, results};
 
 /// Two servers on a new database; callers take turns between them.
 struct Pair {
@@ -171,4 +171,35 @@ async fn two_servers_make_the_same_group_only_once() {
         assert!(statuses[1..].iter().all(|status| *status == 409), "{statuses:?}");
     }
     pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_waits_for_work_holds_nothing_up() {
+    let database = cluster::fresh_database().await;
+    let server = Server::on(&database, &[("MUSTER_LANES", "1")]).await;
+    server.group(ADMIN, "g", "Public", json!({})).await;
+    let pool = sqlx::PgPool::connect(&database).await.expect("the database");
+    let of_lane = "select state, backend_xid is not null or backend_xmin is not null as holds,
+                          (select count(*) from pg_locks l
+                            where l.pid = a.pid and l.locktype <> 'virtualxid') as locks
+                     from pg_stat_activity a
+                    where datname = current_database() and application_name = 'muster lane'";
+    // Its next transaction is open already for a moment, and ends by itself.
+    let mut seen = Vec::new();
+    for number in 0..50 {
+        let body = json!({ "userList": [format!("u{number}")] });
+        server.post(ADMIN, "/v1/groups/g/invite", body).await.ok();
+        let row: (String, bool, i64) =
+            sqlx::query_as(of_lane).fetch_one(&pool).await.expect("pg_stat_activity");
+        assert_eq!((row.1, row.2), (false, 0), "{row:?}");
+        seen.push(row.0);
+    }
+    assert!(seen.iter().any(|state| state == "idle in transaction"), "{seen:?}");
+    eventually("the lane is at rest", || async {
+        let row: (String, bool, i64) =
+            sqlx::query_as(of_lane).fetch_one(&pool).await.expect("pg_stat_activity");
+        (row.0 == "idle").then_some(())
+    })
+    .await;
+    server.stop().await;
 }

@@ -80,11 +80,15 @@ pub(super) async fn write_main(
                       invite_option = u.invite_option, max_members = u.max_members,
                       member_count = u.member_count, pending_count = u.pending_count,
                       seq = u.seq, dismissed_at = u.dismissed_at, mute_all = u.mute_all
-                 from unnest($1::text[], $2::text[], $3::smallint[], $4::smallint[], $5::integer[],
-                             $6::integer[], $7::integer[], $8::bigint[], $9::timestamptz[],
-                             $10::bigint[], $34::boolean[])
-                      as u(group_id, owner_id, join_option, invite_option, max_members,
-                           member_count, pending_count, seq, dismissed_at, seq_before, mute_all)
+                 from (select unnest($1::text[]) as group_id, unnest($2::text[]) as owner_id,
+                              unnest($3::smallint[]) as join_option,
+                              unnest($4::smallint[]) as invite_option,
+                              unnest($5::integer[]) as max_members,
+                              unnest($6::integer[]) as member_count,
+                              unnest($7::integer[]) as pending_count, unnest($8::bigint[]) as seq,
+                              unnest($9::timestamptz[]) as dismissed_at,
+                              unnest($10::bigint[]) as seq_before,
+                              unnest($34::boolean[]) as mute_all) u
                 cross join lateral (select x.ctid as place from groups x
                                      where x.group_id = u.group_id offset 0) k
                 where g.ctid = k.place and g.seq = u.seq_before
@@ -96,14 +100,11 @@ pub(super) async fn write_main(
                insert into members (group_id, user_id, role, joined_seq, left_seq,
                       past_joined_seq, past_left_seq, joined_at, name_card, mute_until, user_rev,
                       custom_fields)
-               select u.group_id, u.user_id, u.role, u.joined_seq, u.left_seq, u.past_joined_seq,
-                      u.past_left_seq, u.joined_at, u.name_card, u.mute_until, u.user_rev,
-                      u.custom_fields::jsonb
-                 from unnest($11::text[], $12::text[], $13::smallint[], $14::bigint[],
-                      $15::bigint[], $16::bigint[], $17::bigint[], $18::timestamptz[], $19::text[],
-                      $20::timestamptz[], $21::bigint[], $35::text[])
-                      as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq,
-                           past_left_seq, joined_at, name_card, mute_until, user_rev, custom_fields)
+               select unnest($11::text[]), unnest($12::text[]), unnest($13::smallint[]),
+                      unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[]),
+                      unnest($17::bigint[]), unnest($18::timestamptz[]), unnest($19::text[]),
+                      unnest($20::timestamptz[]), unnest($21::bigint[]),
+                      unnest($35::text[])::jsonb
                returning 1
            ),
            fresh_users as (
@@ -111,24 +112,28 @@ pub(super) async fn write_main(
                       user_seq)
                select u.user_id, u.created_at, u.group_count, u.pending_count, u.membership_rev,
                       u.user_seq
-                 from unnest($36::text[], $37::timestamptz[], $38::integer[], $39::integer[],
-                             $40::integer[], $41::bigint[], $42::bigint[], $43::bigint[])
-                      as u(user_id, created_at, group_count, cap, pending_count, membership_rev,
-                           user_seq, seq_before)
+                 from (select unnest($36::text[]) as user_id,
+                              unnest($37::timestamptz[]) as created_at,
+                              unnest($38::integer[]) as group_count, unnest($39::integer[]) as cap,
+                              unnest($40::integer[]) as pending_count,
+                              unnest($41::bigint[]) as membership_rev,
+                              unnest($42::bigint[]) as user_seq,
+                              unnest($43::bigint[]) as seq_before) u
                 where u.group_count <= u.cap
                   and u.seq_before = coalesce((select r.user_seq from revocations r
                                                 where r.user_id = u.user_id), 0)
                 order by u.user_id collate "C"
-                   on conflict do nothing
                returning 1
            ),
            written_users as (
                update users x
                   set group_count = u.group_count, pending_count = u.pending_count,
                       membership_rev = u.membership_rev, user_seq = u.user_seq
-                 from unnest($22::text[], $23::integer[], $24::integer[], $25::integer[],
-                             $26::bigint[], $27::bigint[])
-                      as u(user_id, group_count, cap, pending_count, membership_rev, user_seq)
+                 from (select unnest($22::text[]) as user_id,
+                              unnest($23::integer[]) as group_count, unnest($24::integer[]) as cap,
+                              unnest($25::integer[]) as pending_count,
+                              unnest($26::bigint[]) as membership_rev,
+                              unnest($27::bigint[]) as user_seq) u
                 cross join lateral (select y.ctid as place from users y
                                      where y.user_id = u.user_id offset 0) k
                 where x.ctid = k.place
@@ -137,8 +142,8 @@ pub(super) async fn write_main(
            ),
            written_events as (
                insert into group_events (group_id, seq, kind, at, frame)
-               select * from unnest($28::text[], $29::bigint[], $30::smallint[],
-                                    $31::timestamptz[], $32::text[])
+               select unnest($28::text[]), unnest($29::bigint[]), unnest($30::smallint[]),
+                      unnest($31::timestamptz[]), unnest($32::text[])
                returning 1
            ),
            written_batch as (

@@ -69,7 +69,8 @@ pub(super) async fn write_user_events(
     }
     sqlx::query!(
         "insert into user_events (user_id, seq, kind, at, frame)
-         select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[])",
+         select unnest($1::text[]), unnest($2::bigint[]), unnest($3::smallint[]),
+                unnest($4::timestamptz[]), unnest($5::text[])",
         &entry.streams as &[&str],
         &entry.seqs,
         &entry.kinds,
@@ -312,11 +313,13 @@ pub(super) async fn write_members(
                 past_joined_seq = u.past_joined_seq, past_left_seq = u.past_left_seq,
                 joined_at = u.joined_at, name_card = u.name_card, mute_until = u.mute_until,
                 user_rev = u.user_rev, custom_fields = u.custom_fields::jsonb
-           from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[],
-                       $6::bigint[], $7::bigint[], $8::timestamptz[], $9::text[],
-                       $10::timestamptz[], $11::bigint[], $12::text[])
-                as u(group_id, user_id, role, joined_seq, left_seq, past_joined_seq, past_left_seq,
-                     joined_at, name_card, mute_until, user_rev, custom_fields)
+           from (select unnest($1::text[]) as group_id, unnest($2::text[]) as user_id,
+                        unnest($3::smallint[]) as role, unnest($4::bigint[]) as joined_seq,
+                        unnest($5::bigint[]) as left_seq, unnest($6::bigint[]) as past_joined_seq,
+                        unnest($7::bigint[]) as past_left_seq,
+                        unnest($8::timestamptz[]) as joined_at, unnest($9::text[]) as name_card,
+                        unnest($10::timestamptz[]) as mute_until, unnest($11::bigint[]) as user_rev,
+                        unnest($12::text[]) as custom_fields) u
           cross join lateral (select x.ctid as place from members x
                                where x.group_id = u.group_id and x.user_id = u.user_id offset 0) k
           where m.ctid = k.place",
