@@ -2,8 +2,9 @@
 //!
 //! Beside the server stands a raw loop ([`raw`](super::raw)); both sides are read by the same clients. What is
 //! compared is the processor time of the side that writes, since on one machine the readers decide how long it
-//! takes. The server's part without any delivery, an invitation into an empty group, is measured in the same
-//! round and taken off.
+//! takes. In turns the server delivers what it commits, and it commits as much in an empty group while the raw
+//! loop delivers after each call: so what is taken off for the invitations was measured at the same pace and
+//! with caches as cold. Without that pause an invitation costs half, and the deliveries would pay for the rest.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::raw::Raw;
 use super::report::Case;
 use super::sockets::{Crowd, Opening};
 use super::stats::{Spread, Times, micros, u64_to_f64};
-use super::writes::make_group;
+use super::writes::{in_turns, make_group};
 use super::{Bench, usage};
 
 /// Sockets in a group, as far as the plan allows.
@@ -83,15 +84,21 @@ impl Bench<'_> {
         let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=self.plan.rounds {
             let time = if round == 0 { Duration::from_millis(500) } else { self.plan.time() };
-            let alone = self.tell_all(&mut callers, &empty, None, time / 4).await?;
-            let told = self.tell_all(&mut callers, &group.id, Some((crowd, sockets)), time).await?;
-            let looped = raw.write_all(&raw_crowd, burst, time).await?;
+            let (mut alone, mut told) = (Told::default(), Told::default());
+            let raw_before = raw.time();
+            for server in in_turns(round, [true, false]) {
+                if server {
+                    let deliver = Deliver::ByServer(crowd, sockets);
+                    told = self.tell_all(&mut callers, &group.id, deliver, time).await?;
+                } else {
+                    let deliver = Deliver::ByLoop(&mut raw, &raw_crowd, burst);
+                    alone = self.tell_all(&mut callers, &empty, deliver, time).await?;
+                }
+            }
+            let looped = raw.time().saturating_sub(raw_before).as_secs_f64();
             if round > 0 {
-                let calls = u64_to_f64(told.calls);
-                let invite = alone.cost / u64_to_f64(alone.calls.max(1));
-                // A run of moments can seem to cost less than its invitations alone.
-                let cost = (told.cost - calls * invite).max(0.0) / u64_to_f64(told.done.right);
-                let raw_cost = looped.cost / u64_to_f64(looped.done.right);
+                let cost = told.beyond(&alone);
+                let raw_cost = looped / u64_to_f64(alone.done.right.max(1));
                 if cost > 0.0 {
                     ratios.push(raw_cost / cost);
                 }
@@ -114,20 +121,23 @@ impl Bench<'_> {
         Ok(case)
     }
 
-    /// Invites into a group again and again, so many at once; each time all sockets have to hear of it.
+    /// Invites into a group again and again, so many at once; each time all sockets of one side have to hear
+    /// of it.
     async fn tell_all(
         &self,
         callers: &mut [Caller],
         group: &str,
-        crowd: Option<(&Crowd, u32)>,
+        mut deliver: Deliver<'_>,
         time: Duration,
     ) -> anyhow::Result<Told> {
         let (begun, before) = (Instant::now(), self.server_time());
         let (mut times, mut calls, mut delivered) = (Vec::new(), 0_u64, 0_u64);
         while begun.elapsed() < time {
             let start = Instant::now();
-            let seen = crowd.map_or(0, |(crowd, _)| crowd.events.seen());
-            let wanted = crowd.map_or(0, |(_, sockets)| u64::from(sockets) * callers.len() as u64);
+            let seen = match &deliver {
+                Deliver::ByServer(crowd, _) => crowd.events.seen(),
+                Deliver::ByLoop(..) => 0,
+            };
             let asking = callers.iter_mut().map(|caller| {
                 let body = format!(
                     r#"{{"userList":["{}"]}}"#,
@@ -137,12 +147,16 @@ impl Bench<'_> {
                 async move { caller.must(&request).await.map(drop) }
             });
             futures_util::future::try_join_all(asking).await?;
-            if let Some((crowd, _)) = crowd {
-                crowd.events.reaches(seen + wanted, "events").await?;
+            match &mut deliver {
+                Deliver::ByServer(crowd, sockets) => {
+                    let wanted = u64::from(*sockets) * callers.len() as u64;
+                    crowd.events.reaches(seen + wanted, "events").await?;
+                    delivered += wanted;
+                }
+                Deliver::ByLoop(raw, crowd, burst) => delivered += raw.write(crowd, *burst).await?,
             }
             times.push(micros(start.elapsed()));
             calls += callers.len() as u64;
-            delivered += wanted;
         }
         let cost = self.server_time().saturating_sub(before).as_secs_f64();
         let done = Done {
@@ -160,10 +174,28 @@ impl Bench<'_> {
     }
 }
 
+/// Who tells the sockets of what was committed.
+enum Deliver<'a> {
+    /// The server: so many sockets.
+    ByServer(&'a Crowd, u32),
+    /// The raw loop: its own sockets, of so many events.
+    ByLoop(&'a mut Raw, &'a Crowd, usize),
+}
+
 /// What a run of events took.
-pub(super) struct Told {
-    pub(super) done: Done,
-    pub(super) calls: u64,
+#[derive(Default)]
+struct Told {
+    done: Done,
+    calls: u64,
     /// Seconds of processor time.
-    pub(super) cost: f64,
+    cost: f64,
+}
+
+impl Told {
+    /// What a delivery costs beyond the calls, which cost as much as without any.
+    fn beyond(&self, alone: &Self) -> f64 {
+        let calls = u64_to_f64(self.calls) * alone.cost / u64_to_f64(alone.calls.max(1));
+        // A run of moments can seem to cost less than its calls alone.
+        (self.cost - calls).max(0.0) / u64_to_f64(self.done.right.max(1))
+    }
 }

@@ -4,14 +4,11 @@
 use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::fanout::Told;
-use super::load::Done;
 use super::sockets::Crowd;
-use super::stats::{Times, micros};
 use super::usage;
 
 /// The loop that is compared with: a thread with sockets of its own.
@@ -55,37 +52,18 @@ impl Raw {
         Ok(Self { address, orders, done, thread: named.recv()? })
     }
 
-    /// Writes so many frames at once to all sockets, again and again.
-    pub(super) async fn write_all(
-        &mut self,
-        crowd: &Crowd,
-        burst: usize,
-        time: Duration,
-    ) -> anyhow::Result<Told> {
-        let begun = Instant::now();
-        let (mut delivered, mut times, before) = (0, Vec::new(), self.time());
-        while begun.elapsed() < time {
-            let start = Instant::now();
-            let (seen, sockets) = (crowd.events.seen(), crowd.ready.seen());
-            let wanted = sockets * burst as u64;
-            self.orders.send(burst).context("the raw loop ended")?;
-            self.done.recv().await.context("the raw loop ended")?;
-            crowd.events.reaches(seen + wanted, "raw frames").await?;
-            delivered += wanted;
-            times.push(micros(start.elapsed()));
-        }
-        let done = Done {
-            right: delivered,
-            times: Times::of(times),
-            elapsed: begun.elapsed(),
-            ..Done::default()
-        };
-        let cost = self.time().saturating_sub(before).as_secs_f64();
-        Ok(Told { done, calls: 0, cost })
+    /// Writes so many frames at once to all sockets, and waits until all are read. How many that were.
+    pub(super) async fn write(&mut self, crowd: &Crowd, burst: usize) -> anyhow::Result<u64> {
+        let wanted = crowd.ready.seen() * burst as u64;
+        let seen = crowd.events.seen();
+        self.orders.send(burst).context("the raw loop ended")?;
+        self.done.recv().await.context("the raw loop ended")?;
+        crowd.events.reaches(seen + wanted, "raw frames").await?;
+        Ok(wanted)
     }
 
     /// The thread's processor time so far.
-    fn time(&self) -> Duration {
+    pub(super) fn time(&self) -> Duration {
         self.thread.and_then(usage::of_thread).unwrap_or_default()
     }
 }
