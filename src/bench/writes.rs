@@ -203,6 +203,11 @@ impl Bench<'_> {
         for round in 0..=self.plan.rounds {
             let warming = round == 0;
             let time = if warming { warm } else { self.plan.time() };
+            if round == 1
+                && let Some(yardstick) = yardstick
+            {
+                yardstick.analyze().await?;
+            }
             for ours in in_turns(round, [true, false]) {
                 if ours {
                     let before = self.spent(&self.server).await?;

@@ -41,6 +41,14 @@ impl Yardstick {
         if self.pgbench.is_some() { "pgbench" } else { "plain client" }
     }
 
+    /// Gives PostgreSQL its statistics: a plan that was made for empty tables would be no yardstick.
+    pub(super) async fn analyze(&self) -> anyhow::Result<()> {
+        let mut plain = Plain::connect(&self.url).await?;
+        plain.run("analyze").await?;
+        plain.close().await;
+        Ok(())
+    }
+
     /// Plays a script with so many clients for so long.
     pub(super) async fn play(
         &self,
