@@ -28,6 +28,47 @@ const BURSTS: [usize; 2] = [1, 8];
 impl Bench<'_> {
     /// An event to all sockets of a group.
     pub(super) async fn fanout(&mut self) -> anyhow::Result<()> {
+        self.beside_the_loop().await?;
+        let most = self.most_sockets();
+        if self.sizes().iter().all(|size| *size < most) {
+            self.without_the_loop(most).await?;
+        }
+        Ok(())
+    }
+
+    /// More sockets than there are descriptors for a raw loop beside them: how long it takes, and what it costs.
+    async fn without_the_loop(&mut self, sockets: u32) -> anyhow::Result<()> {
+        let group = Group::make(self, &format!("f{sockets}"), sockets).await?;
+        let crowd = Crowd::open(address(&self.server)?, group.openings(&self.server, "")?).await?;
+        let mut case = Case {
+            scenario: "fanout",
+            name: format!("{sockets} sockets, without a loop"),
+            unit: "deliveries",
+            each: 1,
+            ..Case::default()
+        };
+        let token = self.server.token("administrator")?;
+        let mut callers = [Caller::connect(&self.server.address, &token).await?];
+        let mut costs = Vec::new();
+        for round in 0..=self.plan.rounds {
+            let time = if round == 0 { Duration::from_millis(500) } else { self.plan.time() };
+            let deliver = Deliver::ByServer(&crowd, sockets);
+            let told = self.tell_all(&mut callers, &group.id, deliver, time).await?;
+            if round > 0 {
+                costs.push(told.cost * 1e6 / u64_to_f64(told.done.right.max(1)));
+                case.ours.push(told.done);
+            }
+        }
+        if self.server.pid().is_some() {
+            let what = "µs of the server's processor time, the invitation among it";
+            case.further.push(("a delivery".to_owned(), Spread::of(costs).middle, what));
+        }
+        ensure!(crowd.broken.seen() == 0, "{} sockets broke", crowd.broken.seen());
+        crowd.close().await;
+        self.found(case)
+    }
+
+    async fn beside_the_loop(&mut self) -> anyhow::Result<()> {
         for sockets in self.sizes() {
             let group = Group::make(self, &format!("f{sockets}"), sockets).await?;
             let crowd =
