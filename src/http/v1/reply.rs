@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use crate::model::{Error, MemberOutcome, Moment, Reply, event};
+use crate::model::{Error, GroupId, MemberOutcome, MemberReason, Moment, Reply, UserId, event};
 
 /// What a handler returns.
 pub type Answer = Result<Response, Problem>;
@@ -51,22 +51,37 @@ pub fn page(list: &str, items: Value, next: Option<String>) -> Value {
 }
 
 /// One person's line.
-#[must_use]
-pub fn outcome(outcome: &MemberOutcome) -> Value {
-    let mut line = json!({ "memberID": outcome.user, "result": outcome.result.code() });
-    if let Some(reason) = outcome.reason {
-        line["reason"] = json!(reason.word());
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line<'a> {
+    #[serde(rename = "memberID")]
+    member: &'a UserId,
+    result: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+}
+
+impl<'a> From<&'a MemberOutcome> for Line<'a> {
+    fn from(outcome: &'a MemberOutcome) -> Self {
+        Self {
+            member: &outcome.user,
+            result: outcome.result.code(),
+            reason: outcome.reason.map(MemberReason::word),
+            limit: outcome.limit,
+            current: outcome.current,
+            source: outcome.source.as_deref(),
+        }
     }
-    if let Some(limit) = outcome.limit {
-        line["limit"] = json!(limit);
-    }
-    if let Some(current) = outcome.current {
-        line["current"] = json!(current);
-    }
-    if let Some(source) = &outcome.source {
-        line["source"] = json!(source);
-    }
-    line
+}
+
+fn lines(outcomes: &[MemberOutcome]) -> Vec<Line<'_>> {
+    outcomes.iter().map(Line::from).collect()
 }
 
 /// A moment as the surface shows it.
@@ -82,13 +97,18 @@ pub fn time(at: Moment) -> String {
 pub fn of_engine(reply: Reply) -> Answer {
     Ok(match reply {
         Reply::Created { group, members } => {
-            let mut data = json!({ "groupID": group });
-            if !members.is_empty() {
-                data["memberList"] = members.iter().map(outcome).collect();
+            #[derive(Serialize)]
+            #[serde(rename_all = "camelCase")]
+            struct Created<'a> {
+                #[serde(rename = "groupID")]
+                group: &'a GroupId,
+                #[serde(skip_serializing_if = "Vec::is_empty")]
+                member_list: Vec<Line<'a>>,
             }
+            let data = Created { group: &group, member_list: lines(&members) };
             answer(StatusCode::CREATED, data)
         }
-        Reply::Members(outcomes) => ok(outcomes.iter().map(outcome).collect::<Value>()),
+        Reply::Members(outcomes) => ok(lines(&outcomes)),
         Reply::Joined => ok(json!({ "status": "joined" })),
         Reply::Pending => ok(json!({ "status": "pending" })),
         Reply::Done => ok(Value::Null),
