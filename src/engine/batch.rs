@@ -1,8 +1,8 @@
 //! One attempt: lock, load, decide, write, commit.
 //!
 //! Round trips of the usual batch: lock the groups, load the relations, lock the users, write, commit and
-//! begin the next ([`super::session`]). Other tables are asked only when a command needs them. House law on locks: groups in byte
-//! order, then users in byte order, then nothing more.
+//! begin the next ([`super::session`]). Other tables are asked only when a command needs them. House law
+//! on locks: groups in byte order, then users in byte order, then nothing more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
