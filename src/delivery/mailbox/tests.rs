@@ -280,7 +280,9 @@ proptest! {
         let mut expected = Vec::new();
         let mut marked = Vec::new();
         let mut came = Vec::new();
-        for op in ops.into_iter().chain(std::iter::repeat_n(Op::Write(10_000), 5_000)) {
+        // Wide enough that all of it comes through in the end: a byte at a time it would not.
+        let rest = std::iter::repeat_n(Op::Write(10_000), 5_000);
+        for op in ops.into_iter().chain([Op::Narrow(100)]).chain(rest) {
             match op {
                 Op::Offer(size) => {
                     seq += 1;
