@@ -8,10 +8,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-
 use super::caller::{Caller, Request};
-use super::group::{Group, address};
+use super::group::Group;
 use super::load::Done;
 use super::raw::Raw;
 use super::report::Case;
@@ -39,7 +37,7 @@ impl Bench<'_> {
     /// More sockets than there are descriptors for a raw loop beside them: how long it takes, and what it costs.
     async fn without_the_loop(&mut self, sockets: u32) -> anyhow::Result<()> {
         let group = Group::make(self, &format!("f{sockets}"), sockets).await?;
-        let crowd = Crowd::open(address(&self.server)?, group.openings(&self.server, "")?).await?;
+        let crowd = group.sockets(&self.server).await?;
         let mut case = Case {
             scenario: "fanout",
             name: format!("{sockets} sockets, without a loop"),
@@ -63,7 +61,7 @@ impl Bench<'_> {
             let what = "µs of the server's processor time, the invitation among it";
             case.further.push(("a delivery".to_owned(), Spread::of(costs).middle, what));
         }
-        ensure!(crowd.broken.seen() == 0, "{} sockets broke", crowd.broken.seen());
+        crowd.is_whole()?;
         crowd.close().await;
         self.found(case)
     }
@@ -71,13 +69,12 @@ impl Bench<'_> {
     async fn beside_the_loop(&mut self) -> anyhow::Result<()> {
         for sockets in self.sizes() {
             let group = Group::make(self, &format!("f{sockets}"), sockets).await?;
-            let crowd =
-                Crowd::open(address(&self.server)?, group.openings(&self.server, "")?).await?;
+            let crowd = group.sockets(&self.server).await?;
             for burst in BURSTS {
                 let case = self.fan(&group, &crowd, sockets, burst).await?;
                 self.found(case)?;
             }
-            ensure!(crowd.broken.seen() == 0, "{} sockets broke", crowd.broken.seen());
+            crowd.is_whole()?;
             crowd.close().await;
         }
         Ok(())

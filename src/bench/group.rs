@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use super::Bench;
 use super::caller::{Caller, Request};
 use super::site::Server;
-use super::sockets::Opening;
+use super::sockets::{Crowd, Opening};
 use super::state::head;
 use super::writes::make_group;
 
@@ -36,7 +36,12 @@ impl Group {
         Ok(Self { id, people })
     }
 
-    /// The sockets of all its members.
+    /// Opens a socket for each member that begins without a cursor.
+    pub(super) async fn sockets(&self, server: &Server) -> anyhow::Result<Crowd> {
+        Crowd::open(address(server)?, self.openings(server, "")?).await
+    }
+
+    /// How the sockets of all its members begin.
     pub(super) fn openings(&self, server: &Server, cursor: &str) -> anyhow::Result<Vec<Opening>> {
         let opening = |person: &String| {
             anyhow::Ok(Opening::Hello { token: server.token(person)?, cursor: cursor.to_owned() })

@@ -134,6 +134,13 @@ impl Crowd {
         Ok(crowd)
     }
 
+    /// Makes sure that none of them broke.
+    pub(super) fn is_whole(&self) -> anyhow::Result<()> {
+        let broken = self.broken.seen();
+        ensure!(broken == 0, "{broken} sockets broke");
+        Ok(())
+    }
+
     /// Ends all of them at once.
     pub(super) async fn close(self) {
         self.end.cancel();

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-
 use super::caller::{Caller, Request};
 use super::group::{Group, address, epoch};
 use super::report::Case;
@@ -31,7 +29,7 @@ impl Bench<'_> {
         let time = || pid.and_then(usage::of_process).unwrap_or_default();
         let memory = || pid.and_then(usage::memory).unwrap_or_default();
         let (before, kernel_before) = (memory(), usage::kernel().unwrap_or_default());
-        let crowd = Crowd::open(address(server)?, group.openings(server, "")?).await?;
+        let crowd = group.sockets(server).await?;
         tokio::time::sleep(REST).await;
         let each = |after: u64, before: u64| {
             u64_to_f64(after.saturating_sub(before)) / f64::from(sockets) / 1024.0
@@ -41,7 +39,7 @@ impl Bench<'_> {
         let (begun, spent) = (Instant::now(), time());
         tokio::time::sleep(self.plan.time() * self.plan.rounds.min(5)).await;
         let busy = time().saturating_sub(spent).as_secs_f64() / begun.elapsed().as_secs_f64();
-        ensure!(crowd.broken.seen() == 0, "{} sockets broke", crowd.broken.seen());
+        crowd.is_whole()?;
         let mut case =
             Case { scenario: "idle", name: format!("{sockets} sockets"), ..Case::default() };
         if pid.is_some() {
@@ -68,8 +66,7 @@ impl Bench<'_> {
             Caller::connect(&self.server.address, &self.server.token("administrator")?).await?;
         let mut reads = Vec::new();
         let mut seconds = Vec::new();
-        let mut crowd =
-            Crowd::open(address(&self.server)?, group.openings(&self.server, "")?).await?;
+        let mut crowd = group.sockets(&self.server).await?;
         for _ in 0..self.plan.rounds {
             let (seq, _) = head(&mut admin, &group.id).await?;
             let epoch = epoch(&self.server).await?;

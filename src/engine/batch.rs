@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::PgConnection;
 use tokio::time::timeout;
@@ -28,9 +27,8 @@ pub(super) async fn attempt(
     session: &mut Session,
     commands: &[Arc<Command>],
     rulebook: &Rulebook,
-    silence: Duration,
 ) -> Result<Outcome, Failure> {
-    let batch = uuid::Uuid::now_v7();
+    let (batch, silence) = (uuid::Uuid::now_v7(), session.silence);
     let prepared = async {
         session.begin().await?;
         prepare(&mut session.connection, commands, rulebook, batch).await
@@ -38,7 +36,7 @@ pub(super) async fn attempt(
     // Whoever stops waiting gives the connection up, and with it whatever was begun on it.
     let prepared = timeout(silence, prepared).await.unwrap_or_else(|_| Err(Failure::silent()));
     match prepared {
-        Ok((outcome, true)) => commit(session, outcome, silence).await,
+        Ok((outcome, true)) => commit(session, outcome).await,
         Ok((outcome, false)) => {
             session.undo().await?;
             Ok(outcome)
@@ -55,12 +53,8 @@ pub(super) async fn attempt(
     }
 }
 
-async fn commit(
-    session: &mut Session,
-    outcome: Outcome,
-    silence: Duration,
-) -> Result<Outcome, Failure> {
-    match timeout(silence, session.commit()).await {
+async fn commit(session: &mut Session, outcome: Outcome) -> Result<Outcome, Failure> {
+    match timeout(session.silence, session.commit()).await {
         Ok(Ok(())) => Ok(outcome),
         Ok(Err(error)) if keeps_connection(&error) => Err(Failure::Refused(error)),
         Ok(Err(error)) => Err(Failure::Unknown(Box::new(outcome), error)),

@@ -161,9 +161,7 @@ impl Lane {
             None => self.connect().await.map_err(Failure::Lost)?,
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
-        let silence = self.settings.patience.silence;
-        let mut result =
-            batch::attempt(&mut session, &list, &self.settings.rulebook, silence).await;
+        let mut result = batch::attempt(&mut session, &list, &self.settings.rulebook).await;
         match &mut result {
             Ok(outcome) => {
                 outcome.committed.epoch = session.epoch.clone();
@@ -230,10 +228,10 @@ impl Lane {
     async fn look_up(&mut self, mut outcome: Outcome) -> LookedUp {
         let until = Instant::now() + self.settings.deadline;
         while Instant::now() < until {
-            let patience = self.settings.patience;
             if let Ok(mut session) = self.connect().await
+                && let silence = session.silence
                 && let asked = batch::was_committed(&mut session.connection, outcome.batch)
-                && let Ok(Ok(committed)) = tokio::time::timeout(patience.silence, asked).await
+                && let Ok(Ok(committed)) = tokio::time::timeout(silence, asked).await
             {
                 tracing::warn!(lane = self.number, committed, "looked up the outcome of a batch");
                 outcome.committed.epoch = session.epoch.clone();

@@ -21,8 +21,8 @@ pub(super) const MOMENT: Duration = Duration::from_millis(20);
 pub(super) struct Session {
     pub(super) connection: PgConnection,
     pub(super) epoch: Arc<str>,
-    /// Longest wait for an answer that should come at once.
-    silence: Duration,
+    /// Longest wait for whatever is asked here.
+    pub(super) silence: Duration,
     /// Whether a transaction is open.
     open: bool,
 }
@@ -70,9 +70,6 @@ impl Session {
     /// # Errors
     /// When the connection is of no use any more.
     pub(super) async fn rest(&mut self) -> Result<(), sqlx::Error> {
-        if !self.open {
-            return Ok(());
-        }
         self.open = false;
         match timeout(self.silence, self.connection.execute("rollback")).await {
             Ok(ended) => ended.map(drop),

@@ -2,9 +2,9 @@
 //!
 //! A statement for one row costs mostly what any statement costs: a system call and a wake-up on each side,
 //! the start of its plan, cold caches. While a statement is under way, questions of its kind gather, and the
-//! next one takes them all; whoever asks alone is asked for at once. For the
-//! profile of a group PostgreSQL took 110 µs when each was asked for itself, and takes 20 when 64 callers share
-//! statements (`docs/benchmarks.md`).
+//! next one takes them all; whoever asks alone is asked for at once. For the profile of a group PostgreSQL
+//! took 110 µs when each was asked for itself, and takes 20 when 64 callers share statements
+//! (`docs/benchmarks.md`).
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Whether any other node is there to hear what this one says.
 //!
 //! Every node says something every second. A node that listens and has heard nobody else for [`QUIET`] is
-//! alone, and need not tell anybody what it committed: that was a sixth of what PostgreSQL did for a lone
-//! node's invitations under 64 callers (`docs/benchmarks.md`). It goes on beating, so whoever comes is known within a second.
+//! alone, and need not tell anybody what it committed: 64 callers of a lone node get a sixth more invitations
+//! through without it (`docs/benchmarks.md`). It goes on beating, so whoever comes is known within a second.
 //! What is committed in between is a hole in the numbers, which the other one's repairer looks into; it would
 //! find it without, too.
 
