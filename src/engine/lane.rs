@@ -10,7 +10,7 @@ use crate::metrics::{CauseLabels, Metrics};
 use crate::model::{Command, Error, Reason};
 use crate::store::Store;
 
-use super::batch;
+use super::batch::{self, Users};
 use super::failure::Failure;
 use super::outcome::{Outcome, Verdict};
 use super::queue::{Key, Pending, Queue, Taken};
@@ -80,13 +80,15 @@ impl Lane {
 
     /// Runs commands as one batch; returns those that it did not answer.
     async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Rest {
+        let mut users = Users::Seen;
         loop {
             commands = answer_late(commands, &unavailable());
             if commands.is_empty() {
                 return Rest::default();
             }
-            match self.attempt(&commands).await {
+            match self.attempt(&commands, users).await {
                 Ok(outcome) => return self.finish(commands, outcome),
+                Err(Failure::Raced(_)) if users == Users::Seen => users = Users::Locked,
                 Err(Failure::Lost(_)) => self.pause().await,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
                     LookedUp::Committed(outcome) => return self.finish(commands, outcome),
@@ -116,7 +118,7 @@ impl Lane {
                 return;
             }
             tries += 1;
-            let outcome = match self.attempt(&one).await {
+            let outcome = match self.attempt(&one, Users::Locked).await {
                 Ok(outcome) => outcome,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
                     LookedUp::Committed(outcome) => outcome,
@@ -154,14 +156,14 @@ impl Lane {
     }
 
     /// Connects if need be and tries to commit the commands.
-    async fn attempt(&mut self, commands: &[Pending]) -> Result<Outcome, Failure> {
+    async fn attempt(&mut self, commands: &[Pending], users: Users) -> Result<Outcome, Failure> {
         let started = Instant::now();
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.connect().await.map_err(Failure::Lost)?,
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
-        let mut result = batch::attempt(&mut session, &list, &self.settings.rulebook).await;
+        let mut result = batch::attempt(&mut session, &list, users, &self.settings.rulebook).await;
         match &mut result {
             Ok(outcome) => {
                 outcome.committed.epoch = session.epoch.clone();
@@ -174,11 +176,12 @@ impl Lane {
             Err(failure) => {
                 let labels = CauseLabels { cause: failure.cause() };
                 self.metrics.batch_retries.get_or_create(&labels).inc();
-                tracing::warn!(
-                    lane = self.number,
-                    commands = commands.len(),
-                    "a batch did not commit: {failure:?}"
-                );
+                let (lane, commands) = (self.number, commands.len());
+                if matches!(failure, Failure::Raced(_)) && users == Users::Seen {
+                    tracing::debug!(lane, commands, "a batch runs again, with locks: {failure:?}");
+                } else {
+                    tracing::warn!(lane, commands, "a batch did not commit: {failure:?}");
+                }
                 if matches!(failure, Failure::Refused(_) | Failure::Raced(_)) {
                     self.session = Some(session);
                 }

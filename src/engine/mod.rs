@@ -13,6 +13,7 @@
 mod batch;
 mod failure;
 mod lane;
+mod load;
 mod outcome;
 mod preview;
 mod queue;

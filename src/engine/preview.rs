@@ -6,7 +6,7 @@ use crate::model::{Command, Error, Reply};
 use crate::rules::{self, Rulebook, Stop};
 use crate::store::{Patience, Store, locks, unavailable};
 
-use super::batch::{load_facts, wanted_users};
+use super::load::{load_facts, wanted_users};
 
 pub(super) async fn preview(
     store: &Store,
@@ -45,7 +45,8 @@ async fn run(
         None => Vec::new(),
     };
     let groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
-    let mut facts = load_facts(connection, &[command], groups, rulebook).await.map_err(away)?;
+    let mut facts =
+        load_facts(connection, &[command], groups, None, rulebook).await.map_err(away)?;
     let wanted = wanted_users(&[command], &facts);
     let mut found = locks::read_users(connection, &wanted.lock).await.map_err(away)?;
     for id in wanted.lock {

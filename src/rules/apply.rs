@@ -3,7 +3,8 @@
 //! A membership changes because an event says so: there is no step "add this member" beside the event,
 //! so no path can forget to tell of it, and the event and the row cannot disagree about the number.
 //! [`Facts::apply`] brings a decision into the facts, so that the next command of the batch sees it,
-//! and notes what has to be written.
+//! and notes what has to be written. Whatever changes a membership, a ban or an application notes the group's
+//! row, too: by that row others see that something changed ([`crate::store::ahead`]).
 
 mod memberships;
 
@@ -120,6 +121,7 @@ impl Facts {
                 Step::Forget(user) => self.forget(user),
             }
         }
+        debug_assert!(self.changes.note_their_groups(), "{decision:?}");
         Ok(())
     }
 
@@ -219,6 +221,7 @@ impl Facts {
     fn ban(&mut self, id: &GroupId, user: &UserId, ban: &Ban, by: &UserId) {
         if let Some(facts) = self.groups.get_mut(id) {
             facts.bans.insert(user.clone(), ban.clone());
+            self.changes.groups.insert(id.clone());
             let place = (id.clone(), user.clone());
             self.changes.unbanned.remove(&place);
             self.changes.bans.insert(place, by.clone());
@@ -228,6 +231,7 @@ impl Facts {
     fn unban(&mut self, id: &GroupId, user: &UserId) {
         if let Some(facts) = self.groups.get_mut(id) {
             facts.bans.remove(user);
+            self.changes.groups.insert(id.clone());
             let place = (id.clone(), user.clone());
             self.changes.bans.remove(&place);
             self.changes.unbanned.insert(place);

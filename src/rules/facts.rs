@@ -62,7 +62,7 @@ pub struct Facts {
     pub types: Arc<Types>,
     /// Groups by id.
     pub groups: HashMap<GroupId, GroupFacts>,
-    /// Locked users; `None` when there is no such account.
+    /// Users; `None` when there is no such account. They are locked, or do not change unnoticed.
     pub users: HashMap<UserId, Option<User>>,
     /// Of accounts that are to be forgotten: whether a membership or an open application is left.
     pub lingering: HashMap<UserId, bool>,
@@ -130,6 +130,18 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// Whether the row of every group is noted in which somebody's relation to it changed. By the version of
+    /// that row others see whether what they read of the group still holds.
+    #[must_use]
+    pub fn note_their_groups(&self) -> bool {
+        let members = self.members.iter().map(|(group, _)| group);
+        let bans = self.bans.keys().chain(&self.unbanned).map(|(group, _)| group);
+        let applications = self.applications.iter().map(|(group, _)| group);
+        members.chain(bans).chain(applications).all(|group| self.groups.contains(group))
+    }
+}
+
 impl Facts {
     /// Facts before anything was loaded.
     #[must_use]
@@ -166,7 +178,7 @@ impl Facts {
         }
     }
 
-    /// A locked user; `None` when there is no such account.
+    /// A user; `None` when there is no such account.
     pub fn user(&self, id: &UserId) -> Result<Option<&User>, Stop> {
         self.users.get(id).map(Option::as_ref).ok_or(Stop::Missing)
     }

@@ -4,8 +4,8 @@
 //! rule can be tested as the function it is. A command is looked at three times:
 //!
 //! 1. [`look`], when its group is locked: which people's relation to the group matters;
-//! 2. [`users`], when those are loaded: is it permitted at all, and whose own rows matter, which are
-//!    then locked. Nobody's row is locked before permission is proved;
+//! 2. [`users`], when those are loaded: is it permitted at all, and whose own rows matter. Nobody's row is
+//!    locked before permission is proved;
 //! 3. [`decide`], when everything is loaded: the decision, which [`apply`] brings into the facts.
 
 pub mod account;
@@ -144,6 +144,20 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
             applications: vec![*application],
             ..Needs::default()
         },
+    }
+}
+
+/// Whose own rows a command is likely to ask for, if its people do not depend on what its group is like: they can
+/// be read together with the group. Nobody otherwise.
+#[must_use]
+pub fn foreseen(command: &Command) -> Vec<UserId> {
+    match &command.operation {
+        Operation::Invite { users, .. } | Operation::Kick { users, .. } => users.clone(),
+        Operation::Join { .. } | Operation::Quit { .. } => vec![command.caller.user.clone()],
+        Operation::ImportMembers { members, .. } => {
+            members.iter().map(|member| member.user.clone()).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -13,30 +13,30 @@ use crate::model::{
 use crate::rules::GroupFacts;
 
 /// One person's relation to one group, with the time; the first row may have the time alone.
-struct RelationRow {
-    now: Moment,
-    group_id: Option<String>,
-    user_id: Option<String>,
-    role: Option<i16>,
-    joined_seq: Option<i64>,
-    left_seq: Option<i64>,
-    past_joined_seq: Option<i64>,
-    past_left_seq: Option<i64>,
-    joined_at: Option<Moment>,
-    name_card: Option<String>,
-    mute_until: Option<Moment>,
-    custom_fields: Option<String>,
-    user_rev: Option<i64>,
-    banned: bool,
-    ban_until: Option<Moment>,
-    ban_reason: Option<String>,
-    application_id: Option<ApplicationId>,
-    kind: Option<i16>,
-    from_user: Option<String>,
-    approved_by: Option<String>,
-    message: Option<String>,
-    added_at: Option<Moment>,
-    expires_at: Option<Moment>,
+pub(super) struct RelationRow {
+    pub(super) now: Moment,
+    pub(super) group_id: Option<String>,
+    pub(super) user_id: Option<String>,
+    pub(super) role: Option<i16>,
+    pub(super) joined_seq: Option<i64>,
+    pub(super) left_seq: Option<i64>,
+    pub(super) past_joined_seq: Option<i64>,
+    pub(super) past_left_seq: Option<i64>,
+    pub(super) joined_at: Option<Moment>,
+    pub(super) name_card: Option<String>,
+    pub(super) mute_until: Option<Moment>,
+    pub(super) custom_fields: Option<String>,
+    pub(super) user_rev: Option<i64>,
+    pub(super) banned: bool,
+    pub(super) ban_until: Option<Moment>,
+    pub(super) ban_reason: Option<String>,
+    pub(super) application_id: Option<ApplicationId>,
+    pub(super) kind: Option<i16>,
+    pub(super) from_user: Option<String>,
+    pub(super) approved_by: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) added_at: Option<Moment>,
+    pub(super) expires_at: Option<Moment>,
 }
 
 /// Loads memberships, bans and open applications of the named people, and the time. Whoever has none of
@@ -99,7 +99,7 @@ pub(crate) async fn relations(
     Ok(now)
 }
 
-fn take_relation(
+pub(super) fn take_relation(
     row: RelationRow,
     groups: &mut HashMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {

@@ -76,26 +76,6 @@ pub(crate) async fn lock_groups(
     rows.into_iter().map(Group::try_from).collect()
 }
 
-/// Locks those groups, in order, that nobody else holds.
-pub(crate) async fn lock_free_groups(
-    connection: &mut PgConnection,
-    ids: &BTreeSet<GroupId>,
-) -> Result<Vec<Group>, sqlx::Error> {
-    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
-    let rows = sqlx::query_as!(
-        GroupRow,
-        r#"select group_id, group_type, own_type, owner_id, join_option, invite_option,
-                  max_members, mute_all, member_count, pending_count, seq, created_at, dismissed_at
-             from groups where group_id = any($1::text[])
-            order by group_id
-              for no key update skip locked"#,
-        &ids as &[&str]
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(Group::try_from).collect()
-}
-
 /// Groups as they are, without a lock.
 pub(crate) async fn read_groups(
     connection: &mut PgConnection,
@@ -114,40 +94,26 @@ pub(crate) async fn read_groups(
     rows.into_iter().map(Group::try_from).collect()
 }
 
-/// Those of the groups that exist.
-pub(crate) async fn existing_groups(
-    connection: &mut PgConnection,
-    ids: &[GroupId],
-) -> Result<Vec<GroupId>, sqlx::Error> {
-    let ids: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
-    let found = sqlx::query_scalar!(
-        "select group_id from groups where group_id = any($1::text[])",
-        &ids as &[&str]
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(found.iter().map(|id| GroupId::from_stored(id)).collect())
-}
-
 /// The database's time.
 pub(crate) async fn now(connection: &mut PgConnection) -> Result<Moment, sqlx::Error> {
     sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(connection).await
 }
 
-struct UserRow {
-    user_id: String,
-    nick_name: String,
-    face_url: String,
-    invite_consent: i16,
-    group_limit: Option<i32>,
-    group_count: i32,
-    pending_count: i32,
-    membership_rev: i64,
-    user_seq: i64,
-    deleted_at: Option<Moment>,
-    deleted_by: Option<String>,
-    created_at: Moment,
-    fresh: bool,
+/// The columns of a user's row.
+pub(super) struct UserRow {
+    pub(super) user_id: String,
+    pub(super) nick_name: String,
+    pub(super) face_url: String,
+    pub(super) invite_consent: i16,
+    pub(super) group_limit: Option<i32>,
+    pub(super) group_count: i32,
+    pub(super) pending_count: i32,
+    pub(super) membership_rev: i64,
+    pub(super) user_seq: i64,
+    pub(super) deleted_at: Option<Moment>,
+    pub(super) deleted_by: Option<String>,
+    pub(super) created_at: Moment,
+    pub(super) fresh: bool,
 }
 
 impl TryFrom<UserRow> for User {

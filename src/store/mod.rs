@@ -5,6 +5,7 @@
 //! sees one state of the database, on a pool of their own. No statement here decides anything.
 
 pub mod accounts;
+pub mod ahead;
 pub mod applications;
 pub mod attributes;
 pub mod bans;

@@ -138,6 +138,29 @@ async fn an_invitation_of_300_takes_as_many_statements_as_one_of_3() {
     counted_batch("invite, tried", "invite?dryRun=true", Before::Strangers, json!({})).await;
 }
 
+/// The usual changes of memberships take three round trips: one that locks the group and reads whatever the
+/// decision asks for, one that writes, and the commit.
+#[tokio::test]
+async fn who_comes_and_goes_costs_three_round_trips() {
+    let counted = Counted::new().await;
+    group(&counted, "g", &people("old", 3)).await;
+    let calls = [
+        ("invite", json!({ "userList": people("new", 20) })),
+        ("kick", json!({ "userList": ["old000"] })),
+    ];
+    for (call, body) in calls {
+        let statements = counted.v1("POST", &format!("/v1/groups/g/{call}"), body).await;
+        let begin: Vec<&str> = statements.iter().map(|text| text.trim_start()).collect();
+        assert!(begin[0].starts_with("with held as"), "{call}: {begin:?}");
+        assert!(begin[1].starts_with("with\n"), "{call}: {begin:?}");
+        assert_eq!(begin.last(), Some(&"commit and chain"), "{call}: {begin:?}");
+        // Whoever leaves has a row of the group's already, which is written for itself.
+        let more = usize::from(call == "kick");
+        assert_eq!(begin.len(), 3 + more, "{call}: {begin:?}");
+    }
+    counted.end().await;
+}
+
 #[tokio::test]
 async fn a_kick_of_300_takes_as_many_statements_as_one_of_3() {
     counted_batch("kick", "kick", Before::Members, json!({})).await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-use crate::common::{ADMIN, Server, cluster, eventually, results};
+use crate::common::{ADMIN, Answer, Server, cluster, eventually, results};
 
 /// Two servers on a new database; callers take turns between them.
 struct Pair {
@@ -173,12 +174,115 @@ async fn two_servers_make_the_same_group_only_once() {
     pair.end().await;
 }
 
+/// Calls while another session holds something in an open transaction. Once somebody waits for it, something
+/// else is done in a third session, and the transaction commits.
+async fn call_across(
+    server: &Server,
+    hold: &str,
+    meanwhile: &str,
+    call: impl Future<Output = Answer>,
+) -> Answer {
+    let pool = PgPool::connect(server.database_url()).await.expect("the database");
+    let mut other = pool.acquire().await.expect("a connection");
+    other.execute("begin").await.expect("a transaction");
+    other.execute(AssertSqlSafe(hold)).await.expect(hold);
+    let release = async {
+        eventually("a lane waits", || async {
+            let waiting = "select count(*) from pg_stat_activity
+                            where datname = current_database() and application_name = 'muster lane'
+                              and wait_event_type = 'Lock'";
+            let lanes: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.expect("a count");
+            (lanes > 0).then_some(())
+        })
+        .await;
+        pool.execute(AssertSqlSafe(meanwhile)).await.expect(meanwhile);
+        other.execute("commit").await.expect("a commit");
+    };
+    tokio::join!(call, release).0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_between_the_reading_and_the_writing_is_decided_anew() {
+    let pair = Pair::start(&[]).await;
+    let server = pair.turn(0);
+    server.group("owner", "g", "Work", json!({})).await;
+    let cases = [("group_limit = 0", 4), ("invite_consent = 2", 3), ("nick_name = 'n'", 1)];
+    // Before the write begins, and while it waits for the row.
+    for (turn, early) in [true, false].into_iter().enumerate() {
+        for (number, (setting, result)) in cases.into_iter().enumerate() {
+            let user = format!("u{turn}{number}");
+            server.put(ADMIN, &format!("/v1/users/{user}"), json!({})).await.ok();
+            let change = format!("update users set {setting} where user_id = '{user}'");
+            let (hold, meanwhile) = if early {
+                ("lock table group_events in access exclusive mode", change.as_str())
+            } else {
+                (change.as_str(), "select 1")
+            };
+            let (user, friend) = (user.as_str(), format!("friend-of-{user}"));
+            let body = json!({ "userList": [user, friend] });
+            let call = server.post("owner", "/v1/groups/g/invite", body);
+            let answer = call_across(server, hold, meanwhile, call).await;
+            let expected = [(user.to_owned(), result), (friend, 1)];
+            assert_eq!(results(&answer.ok()), expected, "{change}, early: {early}");
+        }
+    }
+    let db = PgPool::connect(server.database_url()).await.expect("the database");
+    let names = "select count(*) from users where nick_name = 'n'";
+    let kept: i64 = sqlx::query_scalar(names).fetch_one(&db).await.expect("a count");
+    assert_eq!(kept, 2);
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_somebody_else_holds_is_decided_on_as_it_is_afterwards() {
+    let pair = Pair::start(&[]).await;
+    let server = pair.turn(0);
+    server.group("owner", "g", "Work", json!({ "maxMemberCount": 2 })).await;
+    let change = "with g as (update groups set max_members = 1 where group_id = 'g')
+                  insert into bans (group_id, user_id, reason, banned_by, banned_at)
+                  values ('g', 'banned', '', 'owner', now())";
+    let call = server.post("owner", "/v1/groups/g/invite", json!({ "userList": ["banned"] }));
+    let answer = call_across(server, change, "select 1", call).await;
+    assert_eq!(results(&answer.ok()), [("banned".to_owned(), 0)]);
+    let body = json!({ "userList": ["anybody"] });
+    server.post("owner", "/v1/groups/g/invite", body).await.refused(409, 10014, "group_full");
+    pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_kept_out_and_a_member_however_ban_and_invitation_meet() {
+    let pair = Pair::start(&[]).await;
+    pair.turn(0).group("owner", "g", "Work", json!({})).await;
+    let users: Vec<String> = (0..300).map(|number| format!("u{number}")).collect();
+    let (mut invited, mut late) = (0, 0);
+    for user in &users {
+        let (one, other) = (pair.turn(0), pair.turn(1));
+        let ban = format!("/v1/groups/g/bans/{user}");
+        let (invitation, banned) = tokio::join!(
+            one.post("owner", "/v1/groups/g/invite", json!({ "userList": [user] })),
+            other.put("owner", &ban, json!({})),
+        );
+        banned.ok();
+        match results(&invitation.ok())[0].1 {
+            1 => invited += 1,
+            _ => late += 1,
+        }
+    }
+    println!("{invited} were invited before they were kept out, {late} were not");
+    let db = PgPool::connect(pair.turn(0).database_url()).await.expect("the database");
+    let both = "select count(*) from members m join bans b using (group_id, user_id)
+                 where m.left_seq is null";
+    let both: i64 = sqlx::query_scalar(both).fetch_one(&db).await.expect("a count");
+    assert_eq!(both, 0);
+    pair.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_that_waits_for_work_holds_nothing_up() {
     let database = cluster::fresh_database().await;
     let server = Server::on(&database, &[("MUSTER_LANES", "1")]).await;
     server.group(ADMIN, "g", "Public", json!({})).await;
-    let pool = sqlx::PgPool::connect(&database).await.expect("the database");
+    let pool = PgPool::connect(&database).await.expect("the database");
     let of_lane = "select state, backend_xid is not null or backend_xmin is not null as holds,
                           (select count(*) from pg_locks l
                             where l.pid = a.pid and l.locktype <> 'virtualxid') as locks

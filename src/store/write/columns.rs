@@ -1,10 +1,13 @@
 //! Rows as columns: what `unnest` takes.
 
+use std::collections::HashMap;
+
 use crate::model::{
     Application, ApplicationId, Group, GroupId, LogEntry, Member, Moment, StreamKey, UserId,
 };
 use crate::rules::Facts;
 use crate::rules::limits::group_limit;
+use crate::store::ahead::RowVersion;
 use crate::store::fields;
 
 /// Groups as columns.
@@ -106,11 +109,17 @@ pub(super) struct UserColumns<'a> {
     pub(super) pending: Vec<i32>,
     pub(super) revs: Vec<i64>,
     pub(super) seqs: Vec<i64>,
+    /// In which version they were read, of those who are not locked.
+    pub(super) versions: Vec<Option<i32>>,
 }
 
 impl<'a> UserColumns<'a> {
     /// Those that have no row yet (`fresh`), or those that have one.
-    pub(super) fn of(facts: &'a Facts, fresh: bool) -> Self {
+    pub(super) fn of(
+        facts: &'a Facts,
+        fresh: bool,
+        versions: &HashMap<UserId, RowVersion>,
+    ) -> Self {
         let mut columns = Self::default();
         let changes = &facts.changes;
         // A profile needs a row, too.
@@ -126,6 +135,7 @@ impl<'a> UserColumns<'a> {
                 columns.pending.push(user.pending_count);
                 columns.revs.push(user.membership_rev);
                 columns.seqs.push(user.user_seq);
+                columns.versions.push(versions.get(id).map(|version| version.bits()));
             }
         }
         columns
