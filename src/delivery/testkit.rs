@@ -499,7 +499,7 @@ pub(super) async fn eventually(so: impl Fn() -> bool) {
 /// A client at the other end.
 pub(super) struct Peer {
     to_server: mpsc::UnboundedSender<Result<Incoming, Lost>>,
-    from_server: Arc<Pipe>,
+    pub(super) from_server: Arc<Pipe>,
     pub(super) served: JoinHandle<()>,
     pub(super) welcome: Value,
 }

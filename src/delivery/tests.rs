@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -388,9 +389,8 @@ async fn when_the_database_goes_over_to_another_history_everybody_begins_anew() 
     assert_eq!(alice.welcome["groups"][0]["seq"], 2);
 }
 
-/// Many sockets get several events, more than are written to at a time.
-async fn fan_out_to_many() {
-    let node = Node::start();
+/// A group whose members have more sockets than are written to at a time.
+async fn many(node: &Node) -> Vec<Peer> {
     let names: Vec<String> = (0..600).map(|number| format!("u{number}")).collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
     node.commit(node.database.invite("g1", &all));
@@ -398,6 +398,13 @@ async fn fan_out_to_many() {
     for name in &names {
         peers.push(node.client(name).await);
     }
+    peers
+}
+
+/// Many sockets get several events.
+async fn fan_out_to_many() {
+    let node = Node::start();
+    let mut peers = many(&node).await;
     for number in 0..20 {
         node.commit(node.database.invite("g1", &[&format!("x{number}")]));
     }
@@ -417,4 +424,40 @@ async fn a_large_fan_out_reaches_everybody_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_fan_out_reaches_everybody_in_order_on_several_threads() {
     fan_out_to_many().await;
+}
+
+/// What is committed while an event goes out to many sockets goes out with it to those whose turn has not come yet.
+async fn what_comes_meanwhile_joins() {
+    let node = Node::start();
+    let mut peers = many(&node).await;
+    let before: Vec<usize> = peers.iter().map(|peer| peer.from_server.writes()).collect();
+    let first = node.database.invite("g1", &["first"]);
+    let second = Arc::new(Mutex::new(Some(node.database.invite("g1", &["second"]))));
+    for peer in &peers {
+        let (hub, second) = (node.hub.clone(), second.clone());
+        peer.from_server.when_written(move || {
+            if let Some(entry) = second.lock().expect("nobody panicked").take() {
+                hub.committed("e1".into(), vec![entry]);
+            }
+        });
+    }
+    node.commit(first);
+    for peer in &mut peers {
+        for seq in [2, 3] {
+            assert_eq!(peer.event().await, ("onMemberInvited".to_owned(), seq));
+        }
+    }
+    let writes = peers.iter().zip(before).map(|(peer, before)| peer.from_server.writes() - before);
+    let together = writes.filter(|writes| *writes == 1).count();
+    assert!(together > 500, "{together} of 600 got both with one call");
+}
+
+#[tokio::test]
+async fn what_comes_during_a_large_fan_out_joins_it() {
+    what_comes_meanwhile_joins().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_during_a_large_fan_out_joins_it_on_several_threads() {
+    what_comes_meanwhile_joins().await;
 }

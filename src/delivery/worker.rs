@@ -35,12 +35,14 @@ use crate::metrics::{FoundLabels, SourceLabels, Way};
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
 use effects::Seat;
-use outbox::Outbox;
+use outbox::{Outbox, beside_others};
 
 /// Longest time between the moment of a change and its commit.
 const SLACK: TimeDelta = TimeDelta::seconds(20);
 /// Messages that are taken at once.
 const MESSAGES: usize = 64;
+/// So many sockets are written to before somebody looks whether there is more for the others.
+const TURN: usize = 32;
 /// Entries that are routed before what waits is written if it is much.
 const PIECE: usize = 8;
 /// So often the database is asked at most which history it is of.
@@ -119,9 +121,7 @@ impl<S: Source> Worker<S> {
                     if count == 0 {
                         return;
                     }
-                    for message in taken.drain(..) {
-                        self.handle(message).await;
-                    }
+                    taken.drain(..).for_each(|message| self.handle(message));
                 }
                 news = self.bus.next() => self.hear(news),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -131,10 +131,30 @@ impl<S: Source> Worker<S> {
                 self.bus.interest(&stream, on);
             }
             self.reads.ask(&self.router);
-            self.outbox.flush_all().await;
+            self.flush(messages);
             // A long run of messages must not keep the other tasks of this thread waiting.
             tokio::task::consume_budget().await;
         }
+    }
+
+    /// Writes what waits everywhere. What is told in the meantime joins what is not written yet.
+    fn flush(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
+        let mut waiting = self.outbox.len();
+        beside_others(waiting, || {
+            // Only while those have their turn that wait by now: there is an end to it, however much is told.
+            while waiting > 0 {
+                self.outbox.flush_first(TURN);
+                waiting = waiting.saturating_sub(TURN);
+                for _ in 0..MESSAGES {
+                    let Ok(message) = messages.try_recv() else { break };
+                    self.handle(message);
+                }
+                if let Some(news) = self.bus.next().now_or_never() {
+                    self.hear(news);
+                }
+            }
+            self.outbox.flush_first(usize::MAX);
+        });
     }
 
     /// Forgets everything, and asks every connection to come again.
@@ -166,7 +186,7 @@ impl<S: Source> Worker<S> {
         }
     }
 
-    async fn handle(&mut self, message: Message) {
+    fn handle(&mut self, message: Message) {
         match message {
             Message::Committed { epoch, entries, at } => {
                 let entries: Vec<Arc<LogEntry>> = entries.into_iter().map(Arc::new).collect();
@@ -177,7 +197,7 @@ impl<S: Source> Worker<S> {
                     for piece in events.chunks(PIECE) {
                         let effects = self.router.committed(piece, Origin::Here);
                         self.carry_out(effects);
-                        self.outbox.flush_if_full().await;
+                        self.outbox.flush_if_full();
                     }
                 }
             }

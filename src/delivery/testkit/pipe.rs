@@ -44,6 +44,8 @@ struct Inside {
     full: bool,
     /// How often it was written to.
     writes: usize,
+    /// To be done when it is written to.
+    then: Option<Box<dyn FnOnce() + Send>>,
     waiting: Option<Waker>,
     /// The server has hung up.
     over: bool,
@@ -59,6 +61,7 @@ impl Pipe {
             at_once: None,
             full: false,
             writes: 0,
+            then: None,
             waiting: None,
             over: false,
         };
@@ -84,6 +87,11 @@ impl Pipe {
     /// How often it was written to.
     pub(in crate::delivery) fn writes(&self) -> usize {
         self.inside().writes
+    }
+
+    /// Has this done when it is next written to.
+    pub(in crate::delivery) fn when_written(&self, then: impl FnOnce() + Send + 'static) {
+        self.inside().then = Some(Box::new(then));
     }
 
     /// The frames that have come whole and were not read.
@@ -191,7 +199,11 @@ impl Outlet for Pipe {
             }
         }
         inside.full = inside.at_once.is_some();
+        let then = inside.then.take();
         drop(inside);
+        if let Some(then) = then {
+            then();
+        }
         self.filled.notify_one();
         Ok(taken)
     }

@@ -2,13 +2,15 @@
 //!
 //! All that one run of messages brings for a socket is written with one call of the kernel, straight from
 //! here, and nobody is woken for it. While a large number of sockets is written to, the other tasks have
-//! another thread; nothing is put in meanwhile, so nothing overtakes.
+//! another thread, and what is committed meanwhile is put in, too: a socket that has not had its turn yet gets
+//! both with one call. The queues keep the order, so nothing overtakes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{block_in_place, yield_now};
+use tokio::task::block_in_place;
 
 use super::super::mailbox::Mailbox;
 use crate::metrics::{Metrics, Way, WayLabels};
@@ -21,7 +23,7 @@ const FRAMES: u64 = 65_536;
 
 /// Queues to be flushed, in the order in which something was put in.
 pub(super) struct Outbox {
-    mailboxes: Vec<Arc<Mailbox>>,
+    mailboxes: VecDeque<Arc<Mailbox>>,
     frames: u64,
     metrics: Arc<Metrics>,
     /// What is measured, by the way that an event came; looked up once.
@@ -30,12 +32,12 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { mailboxes: Vec::new(), frames: 0, metrics, seconds: [const { None }; 3] }
+        Self { mailboxes: VecDeque::new(), frames: 0, metrics, seconds: [const { None }; 3] }
     }
 
     /// Notes that there is something to flush.
     pub(super) fn push(&mut self, mailbox: &Arc<Mailbox>) {
-        self.mailboxes.push(mailbox.clone());
+        self.mailboxes.push_back(mailbox.clone());
     }
 
     /// Notes how many frames were put in.
@@ -57,30 +59,37 @@ impl Outbox {
         seconds.observe(since.elapsed().as_secs_f64());
     }
 
+    /// How many queues wait.
+    pub(super) fn len(&self) -> usize {
+        self.mailboxes.len()
+    }
+
     /// Writes what waits if it is much.
-    pub(super) async fn flush_if_full(&mut self) {
+    pub(super) fn flush_if_full(&mut self) {
         if self.frames >= FRAMES {
-            self.flush_all().await;
+            beside_others(self.len(), || self.flush_first(usize::MAX));
         }
     }
 
-    /// Writes what waits everywhere.
-    pub(super) async fn flush_all(&mut self) {
-        self.frames = 0;
-        let mut mailboxes = std::mem::take(&mut self.mailboxes);
-        if mailboxes.len() > SOCKETS
-            && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
-        {
-            // Better than to let others have their turn in between: each time this task would go on at
-            // another core, whose cache knows nothing of it.
-            block_in_place(|| mailboxes.drain(..).for_each(|mailbox| self.flush(&mailbox)));
-        }
-        for (number, mailbox) in mailboxes.drain(..).enumerate() {
-            if number > 0 && number.is_multiple_of(SOCKETS) {
-                yield_now().await;
-            }
+    /// Writes what waits in so many queues, from the first one on.
+    pub(super) fn flush_first(&mut self, most: usize) {
+        for _ in 0..most.min(self.len()) {
+            let Some(mailbox) = self.mailboxes.pop_front() else { break };
             self.flush(&mailbox);
         }
-        self.mailboxes = mailboxes;
+        if self.mailboxes.is_empty() {
+            self.frames = 0;
+        }
+    }
+}
+
+/// Writes to so many sockets; to more than a few while the other tasks have another thread. That is better than to
+/// let them have their turn in between: each time this task would go on at another core, whose cache knows nothing
+/// of it.
+pub(super) fn beside_others(sockets: usize, write: impl FnOnce()) {
+    if sockets > SOCKETS && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        block_in_place(write);
+    } else {
+        write();
     }
 }
