@@ -79,7 +79,8 @@ async fn prepare(
     rulebook: &Rulebook,
     batch: uuid::Uuid,
 ) -> Result<(Outcome, bool), Failure> {
-    let Locked { groups, elsewhere, mut seen } = load::lock_groups(connection, commands).await?;
+    let Locked { groups, elsewhere, mut seen } =
+        load::lock_groups(connection, commands, users).await?;
     let ours: Vec<&Command> = commands
         .iter()
         .map(AsRef::as_ref)
@@ -87,8 +88,7 @@ async fn prepare(
         .collect();
     let mut stored = load::load_replies(connection, &ours).await?;
     let mut facts = load::load_facts(connection, &ours, groups, seen.as_mut(), rulebook).await?;
-    let held =
-        load::hold_users(connection, &ours, &facts, seen.filter(|_| users == Users::Seen)).await?;
+    let held = load::hold_users(connection, &ours, &facts, seen, users).await?;
     facts.users = held.users;
     load::load_lingering(connection, &ours, &mut facts).await?;
 

@@ -20,8 +20,14 @@ use super::{Outbox, Settings, unavailable};
 /// How often a single command runs again for reasons that should not come back.
 const TRIES: u32 = 8;
 
+/// After users changed between the reading and the writing of a batch, so many batches lock theirs: where groups that
+/// change at the same time share users, it would happen again and again.
+const WARY: u32 = 64;
+
 pub(super) struct Lane {
     number: usize,
+    /// So many batches lock their users yet.
+    wary: u32,
     store: Store,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
@@ -39,7 +45,7 @@ impl Lane {
         outbox: Outbox,
         queue: Arc<Queue>,
     ) -> Self {
-        Self { number, store, settings, metrics, outbox, queue, session: None }
+        Self { number, wary: 0, store, settings, metrics, outbox, queue, session: None }
     }
 
     /// Works until the queue is closed and empty.
@@ -80,7 +86,8 @@ impl Lane {
 
     /// Runs commands as one batch; returns those that it did not answer.
     async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Rest {
-        let mut users = Users::Seen;
+        let mut users = if self.wary > 0 { Users::Locked } else { Users::Seen };
+        self.wary = self.wary.saturating_sub(1);
         loop {
             commands = answer_late(commands, &unavailable());
             if commands.is_empty() {
@@ -88,7 +95,10 @@ impl Lane {
             }
             match self.attempt(&commands, users).await {
                 Ok(outcome) => return self.finish(commands, outcome),
-                Err(Failure::Raced(_)) if users == Users::Seen => users = Users::Locked,
+                Err(Failure::Raced(_)) if users == Users::Seen => {
+                    self.wary = WARY;
+                    users = Users::Locked;
+                }
                 Err(Failure::Lost(_)) => self.pause().await,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
                     LookedUp::Committed(outcome) => return self.finish(commands, outcome),

@@ -11,6 +11,7 @@ use crate::store::ahead::{self, Held, Locked, Seen};
 use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::{attributes, facts as rows, locks};
 
+use super::batch::Users;
 use super::failure::Failure;
 
 /// Locks the commands' groups, and reads on the way what they will most likely ask for. With several groups,
@@ -18,6 +19,7 @@ use super::failure::Failure;
 pub(super) async fn lock_groups(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
+    how: Users,
 ) -> Result<Locked, Failure> {
     let ids: BTreeSet<GroupId> =
         commands.iter().filter_map(|command| command.operation.group()).cloned().collect();
@@ -26,12 +28,14 @@ pub(super) async fn lock_groups(
     }
     let (mut people, mut users) = (BTreeSet::new(), BTreeSet::new());
     for command in commands {
-        let (Some(id), rows) = (command.operation.group(), rules::foreseen(command)) else {
+        let Some(id) = command.operation.group() else { continue };
+        let rows = rules::foreseen(command);
+        if rows.is_empty() {
             continue;
-        };
-        if !rows.is_empty() {
-            let named = rules::look(command, None).people;
-            people.extend(named.into_iter().map(|user| (id.clone(), user)));
+        }
+        let named = rules::look(command, None).people;
+        people.extend(named.into_iter().map(|user| (id.clone(), user)));
+        if how == Users::Seen {
             users.extend(rows);
         }
     }
@@ -192,11 +196,13 @@ pub(super) async fn hold_users(
     commands: &[&Command],
     facts: &Facts,
     seen: Option<Seen>,
+    how: Users,
 ) -> Result<Held, Failure> {
     let wanted = wanted_users(commands, facts);
     if wanted.lock.is_empty() {
         return Ok(Held::default());
     }
+    let seen = seen.filter(|_| how == Users::Seen);
     if let Some(held) = seen.and_then(|seen| seen.hold(&wanted)) {
         return Ok(held);
     }

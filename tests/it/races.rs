@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
-use crate::common::{ADMIN, Answer, Server, cluster, eventually, results};
+use crate::common::{ADMIN, Answer, Server, cluster, eventually, metric, results};
 
 /// Two servers on a new database; callers take turns between them.
 struct Pair {
@@ -231,6 +231,32 @@ async fn whoever_changes_between_the_reading_and_the_writing_is_decided_anew() {
     let kept: i64 = sqlx::query_scalar(names).fetch_one(&db).await.expect("a count");
     assert_eq!(kept, 2);
     pair.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_groups_share_a_user_few_batches_run_twice() {
+    let database = cluster::fresh_database().await;
+    let server = Server::on(&database, &[("MUSTER_LANES", "4")]).await;
+    for group in 0..40 {
+        server.group(ADMIN, &format!("g{group}"), "Public", json!({})).await;
+    }
+    let callers = (0..16).map(|caller: usize| {
+        let server = &server;
+        async move {
+            for turn in 0..60 {
+                let verb = if turn % 2 == 0 { "invite" } else { "kick" };
+                let path = format!("/v1/groups/g{}/{verb}", (caller * 7 + turn) % 40);
+                server.post(ADMIN, &path, json!({ "userList": ["everywhere"] })).await.ok();
+            }
+        }
+    });
+    join_all(callers).await;
+    let batches = metric(&server, "muster_batches_total").await;
+    let raced = metric(&server, "muster_batch_retries_total{cause=\"raced\"}").await;
+    println!("{batches} batches, {raced} ran twice");
+    assert!(raced * 8 < batches, "{raced} of {batches} batches ran twice");
+    server.check_invariants().await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
