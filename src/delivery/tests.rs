@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -460,4 +460,27 @@ async fn what_comes_during_a_large_fan_out_joins_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_during_a_large_fan_out_joins_it_on_several_threads() {
     what_comes_meanwhile_joins().await;
+}
+
+#[tokio::test]
+async fn what_is_missed_during_a_fan_out_is_asked_for_at_once() {
+    let node = Node::start();
+    node.commit(node.database.invite("g1", &["alice"]));
+    let mut alice = node.client("alice").await;
+    let mut slowest = Duration::ZERO;
+    for round in 0..5 {
+        let told = node.database.invite("g1", &[&format!("a{round}")]);
+        node.database.invite("g1", &[&format!("nobody tells of him {round}")]);
+        let last = node.database.invite("g1", &[&format!("b{round}")]);
+        let hub = node.hub.clone();
+        alice.from_server.when_written(move || hub.committed("e1".into(), vec![last]));
+        let begun = Instant::now();
+        node.commit(told);
+        for seq in 1..=3 {
+            let expected = ("onMemberInvited".to_owned(), 1 + 3 * round + seq);
+            assert_eq!(alice.event().await, expected);
+        }
+        slowest = slowest.max(begun.elapsed());
+    }
+    assert!(slowest < Duration::from_millis(500), "it took {slowest:?}");
 }

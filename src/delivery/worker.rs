@@ -43,6 +43,8 @@ const SLACK: TimeDelta = TimeDelta::seconds(20);
 const MESSAGES: usize = 64;
 /// So many sockets are written to before somebody looks whether there is more for the others.
 const TURN: usize = 32;
+/// Messages that are taken at most during a fan-out.
+const JOINING: usize = 512;
 /// Entries that are routed before what waits is written if it is much.
 const PIECE: usize = 8;
 /// So often the database is asked at most which history it is of.
@@ -127,34 +129,54 @@ impl<S: Source> Worker<S> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = looks.tick() => self.look(),
             }
-            for (stream, on) in self.router.changes() {
-                self.bus.interest(&stream, on);
-            }
-            self.reads.ask(&self.router);
+            self.ask();
             self.flush(messages);
             // A long run of messages must not keep the other tasks of this thread waiting.
             tokio::task::consume_budget().await;
         }
     }
 
+    /// Asks the bus and the log for what the router has come to need.
+    fn ask(&mut self) {
+        for (stream, on) in self.router.changes() {
+            self.bus.interest(&stream, on);
+        }
+        self.reads.ask(&self.router);
+    }
+
     /// Writes what waits everywhere. What is told in the meantime joins what is not written yet.
     fn flush(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
-        let mut waiting = self.outbox.len();
+        let (mut waiting, mut most) = (self.outbox.len(), JOINING);
         beside_others(waiting, || {
             // Only while those have their turn that wait by now: there is an end to it, however much is told.
             while waiting > 0 {
                 self.outbox.flush_first(TURN);
                 waiting = waiting.saturating_sub(TURN);
-                for _ in 0..MESSAGES {
-                    let Ok(message) = messages.try_recv() else { break };
-                    self.handle(message);
-                }
-                if let Some(news) = self.bus.next().now_or_never() {
-                    self.hear(news);
-                }
+                most -= self.join(messages, most);
             }
-            self.outbox.flush_first(usize::MAX);
         });
+        beside_others(self.outbox.len(), || self.outbox.flush_first(usize::MAX));
+    }
+
+    /// Takes what has been told by now, so many messages at most. How many it was.
+    fn join(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>, most: usize) -> usize {
+        let mut taken = 0;
+        while taken < most.min(MESSAGES)
+            && let Ok(message) = messages.try_recv()
+        {
+            self.handle(message);
+            taken += 1;
+        }
+        if taken < most
+            && let Some(news) = self.bus.next().now_or_never()
+        {
+            self.hear(news);
+            taken += 1;
+        }
+        if taken > 0 {
+            self.ask();
+        }
+        taken
     }
 
     /// Forgets everything, and asks every connection to come again.

@@ -79,6 +79,9 @@ async fn prepare(
     rulebook: &Rulebook,
     batch: uuid::Uuid,
 ) -> Result<(Outcome, bool), Failure> {
+    // Whatever ends accounts or credentials must not meet a user who changes meanwhile.
+    let foreseen = commands.iter().all(|command| rules::foresees(&command.operation));
+    let users = if foreseen { users } else { Users::Locked };
     let Locked { groups, elsewhere, mut seen } =
         load::lock_groups(connection, commands, users).await?;
     let ours: Vec<&Command> = commands

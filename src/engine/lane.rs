@@ -20,8 +20,8 @@ use super::{Outbox, Settings, unavailable};
 /// How often a single command runs again for reasons that should not come back.
 const TRIES: u32 = 8;
 
-/// After users changed between the reading and the writing of a batch, so many batches lock theirs: where groups that
-/// change at the same time share users, it would happen again and again.
+/// After something changed between the reading and the writing of a batch, so many batches lock their users: where
+/// groups that change at the same time share users, it would happen again and again.
 const WARY: u32 = 64;
 
 pub(super) struct Lane {

@@ -66,7 +66,7 @@ pub struct Needs {
     pub askers: Vec<UserId>,
 }
 
-/// Whose own rows have to be locked.
+/// Whose own rows matter. They are locked, or written only as they were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// Rows to lock where they exist.
@@ -147,8 +147,21 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
     }
 }
 
-/// Whose own rows a command is likely to ask for, if its people do not depend on what its group is like: they can
-/// be read together with the group. Nobody otherwise.
+/// Whether all people who matter to a command are known before its group is, and whether whoever's own row it
+/// changes is changed by a membership or an application, so that it may be written only as it was read.
+#[must_use]
+pub fn foresees(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Invite { .. }
+            | Operation::Kick { .. }
+            | Operation::Join { .. }
+            | Operation::Quit { .. }
+            | Operation::ImportMembers { .. }
+    )
+}
+
+/// Whose own rows such a command is likely to ask for; nobody for others.
 #[must_use]
 pub fn foreseen(command: &Command) -> Vec<UserId> {
     match &command.operation {
@@ -165,7 +178,7 @@ fn with(caller: &UserId, users: &[UserId]) -> Vec<UserId> {
     std::iter::once(caller).chain(users).cloned().collect()
 }
 
-/// Whether a command is permitted at all, and whose own rows have to be locked for it.
+/// Whether a command is permitted at all, and whose own rows matter to it.
 ///
 /// # Errors
 /// The refusal that [`decide`] would give too, found before anybody's row is locked.

@@ -4,7 +4,8 @@
 //! A round trip instead of three. It is sound because of two comparisons. A statement reads the database as it was
 //! when it began, but locks a row as it is now: what was read beside a group belongs to it only if the locked row
 //! is the one that was seen. Every change of a relation rewrites the group's row ([`crate::rules::apply`]), so a
-//! row with the same `xmin` says that nothing changed in between. And users are not locked here, for nothing is
+//! row with the same `xmin` says that nothing changed in between. (What is left of an account that is forgotten,
+//! ended memberships and bans, goes without that: his own row tells.) And users are not locked here, for nothing is
 //! proved yet: whoever writes them demands that their rows are still those that were read
 //! ([`super::write`]). So a batch decides on the database of one moment, as if it had run at that moment alone.
 

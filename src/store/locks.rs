@@ -1,8 +1,8 @@
-//! Locking groups and users, and reading the same rows without a lock.
+//! Locking groups and users and waiting for them, and reading the same rows without a lock.
 //!
-//! Locks are taken in statements of their own, groups before users, each in byte order of the id, always
-//! `FOR NO KEY UPDATE`. What else matters is read by a later statement (see [`super::facts`]): one that
-//! waited for a lock still sees the database as it was before the wait.
+//! Groups before users, each in byte order of the id, always `FOR NO KEY UPDATE`. What else matters is read by a
+//! later statement (see [`super::facts`]): one that waited for a lock still sees the database as it was before the
+//! wait. Without a wait, [`super::ahead`] does both at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -345,6 +345,10 @@ async fn play_worker(mailbox: Arc<Mailbox>, events: i64) -> usize {
         if seq % 1_000 == 1 {
             mailbox.doubt();
         }
+        if seq % 500 == 0 {
+            // So that the task runs out of work, too, and lays the pen down.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
     mailbox.mark();
     direct
@@ -401,7 +405,8 @@ async fn worker_and_task_at_the_same_time_never_get_in_each_others_way() {
     let (next, heard) = timeout(Duration::from_mins(1), reading).await.expect("in time");
     assert_eq!(next, EVENTS + 1);
     let (direct, said) = (worker.await.expect("in peace"), task.await.expect("in peace"));
-    // One may come after the last event.
-    assert!((heard..=heard + 1).contains(&said), "{heard} pings of {said}");
+    // Some may come after the last event.
+    let late = told(&pipe.frames()).iter().filter(|one| *one == "ping").count();
+    assert_eq!(heard + late, said);
     assert!(direct > 0 && heard > 0, "{direct} frames straight from the worker, {heard} pings");
 }

@@ -47,7 +47,9 @@ impl Outbox {
 
     /// Writes what waits in one queue.
     pub(super) fn flush(&mut self, mailbox: &Mailbox) {
-        let Some((way, since)) = mailbox.flush().and_then(|written| written.first) else { return };
+        let Some(written) = mailbox.flush() else { return };
+        self.frames = self.frames.saturating_sub(written.frames as u64);
+        let Some((way, since)) = written.first else { return };
         let place = match way {
             Way::here => 0,
             Way::bus => 1,
