@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::hub::Message;
 use super::testkit::{Database, Node, Peer, eventually, group, user};
 use crate::metrics::FoundLabels;
+use crate::model::StreamKey;
 
 fn names(events: &[(&str, i64)]) -> Vec<(String, i64)> {
     events.iter().map(|(name, seq)| ((*name).to_owned(), *seq)).collect()
@@ -463,24 +465,24 @@ async fn what_comes_during_a_large_fan_out_joins_it_on_several_threads() {
 }
 
 #[tokio::test]
-async fn what_is_missed_during_a_fan_out_is_asked_for_at_once() {
+async fn what_is_found_missing_during_a_fan_out_is_read_at_once() {
     let node = Node::start();
     node.commit(node.database.invite("g1", &["alice"]));
     let mut alice = node.client("alice").await;
-    let mut slowest = Duration::ZERO;
+    let begun = Instant::now();
     for round in 0..5 {
         let told = node.database.invite("g1", &[&format!("a{round}")]);
         node.database.invite("g1", &[&format!("nobody tells of him {round}")]);
-        let last = node.database.invite("g1", &[&format!("b{round}")]);
-        let hub = node.hub.clone();
-        alice.from_server.when_written(move || hub.committed("e1".into(), vec![last]));
-        let begun = Instant::now();
+        let (hub, head) = (node.hub.clone(), node.database.head("g1"));
+        alice.from_server.when_written(move || {
+            let heads = vec![(StreamKey::Group(group("g1")), head)];
+            hub.tell(Message::Heads { epoch: "e1".into(), heads });
+        });
         node.commit(told);
-        for seq in 1..=3 {
-            let expected = ("onMemberInvited".to_owned(), 1 + 3 * round + seq);
-            assert_eq!(alice.event().await, expected);
+        for seq in [head - 1, head] {
+            assert_eq!(alice.event().await, ("onMemberInvited".to_owned(), seq));
         }
-        slowest = slowest.max(begun.elapsed());
     }
-    assert!(slowest < Duration::from_millis(500), "it took {slowest:?}");
+    // Whatever else wakes the worker comes a few times in a second.
+    assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());
 }
