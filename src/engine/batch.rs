@@ -24,7 +24,7 @@ use super::session::Session;
 /// How a batch makes sure that users do not change between its decision and its commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Users {
-    /// It reads them with the groups where it can, and fails with [`Failure::Raced`] if they changed.
+    /// It reads them with the groups if all commands allow that, and fails with [`Failure::Raced`] if they changed.
     Seen,
     /// It locks them, and waits for whoever has them.
     Locked,
@@ -79,9 +79,6 @@ async fn prepare(
     rulebook: &Rulebook,
     batch: uuid::Uuid,
 ) -> Result<(Outcome, bool), Failure> {
-    // Whatever ends accounts or credentials must not meet a user who changes meanwhile.
-    let foreseen = commands.iter().all(|command| rules::foresees(&command.operation));
-    let users = if foreseen { users } else { Users::Locked };
     let Locked { groups, elsewhere, mut seen } =
         load::lock_groups(connection, commands, users).await?;
     let ours: Vec<&Command> = commands
@@ -91,7 +88,7 @@ async fn prepare(
         .collect();
     let mut stored = load::load_replies(connection, &ours).await?;
     let mut facts = load::load_facts(connection, &ours, groups, seen.as_mut(), rulebook).await?;
-    let held = load::hold_users(connection, &ours, &facts, seen, users).await?;
+    let held = load::hold_users(connection, &ours, &facts, seen).await?;
     facts.users = held.users;
     load::load_lingering(connection, &ours, &mut facts).await?;
 

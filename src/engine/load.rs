@@ -26,17 +26,16 @@ pub(super) async fn lock_groups(
     if ids.is_empty() {
         return Ok(Locked::default());
     }
+    let foreseen: Vec<_> = commands.iter().map(|command| rules::foreseen(command)).collect();
+    // Whatever ends accounts or credentials must not meet a user who changes meanwhile.
+    let may_read = how == Users::Seen && foreseen.iter().all(Option::is_some);
     let (mut people, mut users) = (BTreeSet::new(), BTreeSet::new());
-    for command in commands {
-        let Some(id) = command.operation.group() else { continue };
-        let rows = rules::foreseen(command);
-        if rows.is_empty() {
-            continue;
-        }
+    for (command, rows) in commands.iter().zip(foreseen) {
+        let (Some(id), Some(rows)) = (command.operation.group(), rows) else { continue };
         let named = rules::look(command, None).people;
         people.extend(named.into_iter().map(|user| (id.clone(), user)));
-        if how == Users::Seen {
-            users.extend(rows);
+        if may_read {
+            users.extend(rows.into_iter().cloned());
         }
     }
     let mut locked = ahead::lock_and_look(connection, &ids, &people, &users).await?;
@@ -196,13 +195,11 @@ pub(super) async fn hold_users(
     commands: &[&Command],
     facts: &Facts,
     seen: Option<Seen>,
-    how: Users,
 ) -> Result<Held, Failure> {
     let wanted = wanted_users(commands, facts);
     if wanted.lock.is_empty() {
         return Ok(Held::default());
     }
-    let seen = seen.filter(|_| how == Users::Seen);
     if let Some(held) = seen.and_then(|seen| seen.hold(&wanted)) {
         return Ok(held);
     }

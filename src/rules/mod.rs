@@ -147,30 +147,20 @@ pub fn look(command: &Command, group: Option<&Group>) -> Needs {
     }
 }
 
-/// Whether all people who matter to a command are known before its group is, and whether whoever's own row it
-/// changes is changed by a membership or an application, so that it may be written only as it was read.
+/// Whose own rows a command is likely to ask for, if all people who matter to it are known before its group is, and
+/// whatever it changes of a person's own row comes with a membership or an application: then he may be read together
+/// with the group, and written only as he was read.
 #[must_use]
-pub fn foresees(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Invite { .. }
-            | Operation::Kick { .. }
-            | Operation::Join { .. }
-            | Operation::Quit { .. }
-            | Operation::ImportMembers { .. }
-    )
-}
-
-/// Whose own rows such a command is likely to ask for; nobody for others.
-#[must_use]
-pub fn foreseen(command: &Command) -> Vec<UserId> {
+pub fn foreseen(command: &Command) -> Option<Vec<&UserId>> {
     match &command.operation {
-        Operation::Invite { users, .. } | Operation::Kick { users, .. } => users.clone(),
-        Operation::Join { .. } | Operation::Quit { .. } => vec![command.caller.user.clone()],
-        Operation::ImportMembers { members, .. } => {
-            members.iter().map(|member| member.user.clone()).collect()
+        Operation::Invite { users, .. } | Operation::Kick { users, .. } => {
+            Some(users.iter().collect())
         }
-        _ => Vec::new(),
+        Operation::Join { .. } | Operation::Quit { .. } => Some(vec![&command.caller.user]),
+        Operation::ImportMembers { members, .. } => {
+            Some(members.iter().map(|member| &member.user).collect())
+        }
+        _ => None,
     }
 }
 

@@ -140,7 +140,7 @@ pub(crate) async fn lock_and_look(
     let group_ids: Vec<&str> = people.iter().map(|(group, _)| group.as_str()).collect();
     let people_ids: Vec<&str> = people.iter().map(|(_, user)| user.as_str()).collect();
     let user_ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
-    // Wide rows of three kinds: joined to one another they cost twice as much.
+    // Wide rows of three kinds: joined to one another they cost a third more.
     let rows = sqlx::query_as!(
         Row,
         r#"with held as materialized (
