@@ -15,6 +15,7 @@ mod effects;
 mod outbox;
 
 use std::any::Any;
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +129,7 @@ impl<S: Source> Worker<S> {
                 news = self.bus.next() => self.hear(news),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = looks.tick() => self.look(),
+                () = ready(()), if self.outbox.len() > 0 => {}
             }
             self.ask();
             self.flush(messages);
@@ -144,18 +146,17 @@ impl<S: Source> Worker<S> {
         self.reads.ask(&self.router);
     }
 
-    /// Writes what waits everywhere. What is told in the meantime joins what is not written yet.
+    /// Writes what waits by now. What is told in the meantime joins what is not written yet; the rest of that has the
+    /// next turn, so there is an end to this one, however much is told.
     fn flush(&mut self, messages: &mut mpsc::UnboundedReceiver<Message>) {
         let (mut waiting, mut most) = (self.outbox.len(), JOINING);
         beside_others(waiting, || {
-            // Only while those have their turn that wait by now: there is an end to it, however much is told.
             while waiting > 0 {
                 self.outbox.flush_first(TURN);
                 waiting = waiting.saturating_sub(TURN);
                 most -= self.join(messages, most);
             }
         });
-        beside_others(self.outbox.len(), || self.outbox.flush_first(usize::MAX));
     }
 
     /// Takes what has been told by now, so many messages at most. How many it was.
