@@ -187,7 +187,7 @@ impl Reader<'_> {
         self.required(&table::ADMINS, |text| {
             parse::list(text)
                 .map(|id| {
-                    UserId::parse(id, bytes, &format!("has a user id, {id:?}, that"))
+                    UserId::parse(id, bytes, format_args!("has a user id, {id:?}, that"))
                         .map_err(|error| error.text)
                 })
                 .collect()

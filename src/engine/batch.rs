@@ -1,8 +1,10 @@
-//! One attempt: lock, load, decide, write, commit.
+//! One attempt: read, decide, write, commit.
 //!
-//! Round trips of the usual batch: lock the groups and read the people ([`crate::store::ahead`]), write, commit
-//! and begin the next ([`super::session`]). Other tables are asked only when a command needs them. House law
-//! on locks: groups in byte order, then users in byte order, then nothing more.
+//! The usual batch takes two round trips and locks nothing: one statement reads the groups and the people
+//! ([`crate::store::ahead`]), another one writes what was decided, if all rows are still as they were read, and
+//! commits by itself. Other batches are transactions that lock what they read, and more round trips: the commit of
+//! one begins the next ([`super::session`]). Other tables are asked only when a command needs them. House law on
+//! locks: groups in byte order, then users in byte order, then nothing more.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,75 +14,160 @@ use tokio::time::timeout;
 
 use crate::model::{Command, Error, Reason, Reply, Revocation};
 use crate::rules::{self, Facts, Rulebook, Stop};
-use crate::store::ahead::Locked;
+use crate::store::ahead::{Found, Versions};
 use crate::store::engine::{self as memory, StoredReply};
-use crate::store::write::{NewReply, write};
+use crate::store::write::{self, NewReply, WriteError};
 
-use super::failure::{Failure, keeps_connection, no_answer};
+use super::failure::{Failure, no_answer};
 use super::load;
 use super::outcome::{Committed, Outcome, Verdict};
 use super::session::Session;
 
-/// How a batch makes sure that users do not change between its decision and its commit.
+/// How a batch makes sure that nothing changes between its reading and its commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Users {
-    /// It reads them with the groups if all commands allow that, and fails with [`Failure::Raced`] if they changed.
-    Seen,
-    /// It locks them, and waits for whoever has them.
-    Locked,
+pub(super) enum Locking {
+    /// It locks nothing and fails with [`Failure::Raced`] if something did change. Only if all of its commands allow
+    /// that.
+    Optimistic,
+    /// It locks groups and users, and waits for whoever has them.
+    Pessimistic,
 }
 
 /// Tries to run commands as one transaction.
 pub(super) async fn attempt(
     session: &mut Session,
     commands: &[Arc<Command>],
-    users: Users,
+    locking: Locking,
     rulebook: &Rulebook,
 ) -> Result<Outcome, Failure> {
-    let (batch, silence) = (uuid::Uuid::now_v7(), session.silence);
-    let prepared = async {
-        session.begin().await?;
-        prepare(&mut session.connection, commands, users, rulebook, batch).await
+    let batch = uuid::Uuid::now_v7();
+    // Whatever ends accounts or credentials must not meet a user who changes meanwhile.
+    let foreseen = commands.iter().all(|command| rules::foreseen(command).is_some());
+    let locking = if foreseen { locking } else { Locking::Pessimistic };
+    let silence = session.silence;
+    let decided = async {
+        if locking == Locking::Pessimistic {
+            session.begin().await?;
+        }
+        decide_all(&mut session.connection, commands, locking, rulebook).await
     };
     // Whoever stops waiting gives the connection up, and with it whatever was begun on it.
-    let prepared = timeout(silence, prepared).await.unwrap_or_else(|_| Err(Failure::silent()));
-    match prepared {
-        Ok((outcome, true)) => commit(session, outcome).await,
-        Ok((outcome, false)) => {
+    match timeout(silence, decided).await.unwrap_or_else(|_| Err(Failure::silent())) {
+        Ok(decided) if decided.is_nothing() => {
             session.undo().await?;
-            Ok(outcome)
+            Ok(decided.into_outcome(batch))
         }
-        Err(failure) => {
-            if matches!(failure, Failure::Lost(_)) {
-                return Err(failure);
-            }
-            match session.undo().await {
-                Ok(()) => Err(failure),
-                Err(error) => Err(Failure::Lost(error)),
-            }
+        Ok(decided) if decided.is_one_statement() && !session.is_open() => {
+            write_at_once(session, decided, batch).await
         }
+        Ok(decided) => {
+            let more = locking == Locking::Pessimistic || !decided.is_one_statement();
+            write_and_commit(session, decided, batch, more).await
+        }
+        Err(failure) => Err(undone(session, failure).await),
     }
 }
 
-async fn commit(session: &mut Session, outcome: Outcome) -> Result<Outcome, Failure> {
-    match timeout(session.silence, session.commit()).await {
+/// Writes in a statement that is a transaction of its own.
+async fn write_at_once(
+    session: &mut Session,
+    decided: Decided,
+    batch: uuid::Uuid,
+) -> Result<Outcome, Failure> {
+    let silence = session.silence;
+    let written = timeout(silence, decided.write(&mut session.connection, batch)).await;
+    let outcome = decided.into_outcome(batch);
+    match written {
         Ok(Ok(())) => Ok(outcome),
-        Ok(Err(error)) if keeps_connection(&error) => Err(Failure::Refused(error)),
-        Ok(Err(error)) => Err(Failure::Unknown(Box::new(outcome), error)),
-        Err(_) => Err(Failure::Unknown(Box::new(outcome), no_answer())),
+        Ok(Err(WriteError::Wall(what))) => Err(Failure::Raced(what)),
+        Ok(Err(WriteError::Sql(error))) => Err(Failure::at_commit(outcome, error)),
+        Err(_) => Err(Failure::at_commit(outcome, no_answer())),
     }
 }
 
-/// Everything up to the commit; says whether there is anything to commit.
-async fn prepare(
+/// Writes in a transaction; `more` says whether the next batch is likely to need one, too.
+async fn write_and_commit(
+    session: &mut Session,
+    decided: Decided,
+    batch: uuid::Uuid,
+    more: bool,
+) -> Result<Outcome, Failure> {
+    let silence = session.silence;
+    let write = async {
+        session.begin().await?;
+        decided.write(&mut session.connection, batch).await.map_err(Failure::from)
+    };
+    let written = timeout(silence, write).await.unwrap_or_else(|_| Err(Failure::silent()));
+    if let Err(failure) = written {
+        return Err(undone(session, failure).await);
+    }
+    let outcome = decided.into_outcome(batch);
+    match timeout(silence, session.commit(more)).await {
+        Ok(Ok(())) => Ok(outcome),
+        Ok(Err(error)) => Err(Failure::at_commit(outcome, error)),
+        Err(_) => Err(Failure::at_commit(outcome, no_answer())),
+    }
+}
+
+/// Undoes what was begun before a failure.
+async fn undone(session: &mut Session, failure: Failure) -> Failure {
+    if matches!(failure, Failure::Lost(_)) {
+        return failure;
+    }
+    session.undo().await.map_or_else(Failure::Lost, |()| failure)
+}
+
+/// What a batch decided.
+struct Decided {
+    facts: Facts,
+    versions: Versions,
+    verdicts: Vec<Verdict>,
+    replies: Vec<NewReply>,
+}
+
+impl Decided {
+    /// Whether there is nothing to write.
+    fn is_nothing(&self) -> bool {
+        self.facts.changes.is_empty() && self.replies.is_empty()
+    }
+
+    fn is_one_statement(&self) -> bool {
+        write::is_one_statement(&self.facts.changes)
+    }
+
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        batch: uuid::Uuid,
+    ) -> Result<(), WriteError> {
+        write::write(connection, batch, &self.facts, &self.versions, &self.replies).await
+    }
+
+    fn into_outcome(self, batch: uuid::Uuid) -> Outcome {
+        let Self { mut facts, verdicts, .. } = self;
+        let now = facts.now;
+        let committed = Committed {
+            // The lane knows whom it is connected to.
+            epoch: Arc::default(),
+            revocations: std::mem::take(&mut facts.changes.revoked)
+                .into_iter()
+                .map(|(user, ended)| Revocation { user, at: now, ended, changed_at: now })
+                .collect(),
+            entries: facts.changes.entries,
+        };
+        Outcome { batch, verdicts, committed }
+    }
+}
+
+/// Reads what the commands need, and decides one after the other.
+async fn decide_all(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
-    users: Users,
+    locking: Locking,
     rulebook: &Rulebook,
-    batch: uuid::Uuid,
-) -> Result<(Outcome, bool), Failure> {
-    let Locked { groups, elsewhere, mut seen } =
-        load::lock_groups(connection, commands, users).await?;
+) -> Result<Decided, Failure> {
+    let Found { groups, versions, elsewhere, mut seen } =
+        load::find_groups(connection, commands, locking).await?;
     let ours: Vec<&Command> = commands
         .iter()
         .map(AsRef::as_ref)
@@ -88,7 +175,7 @@ async fn prepare(
         .collect();
     let mut stored = load::load_replies(connection, &ours).await?;
     let mut facts = load::load_facts(connection, &ours, groups, seen.as_mut(), rulebook).await?;
-    let held = load::hold_users(connection, &ours, &facts, seen).await?;
+    let held = load::hold_users(connection, &ours, &facts, seen, locking).await?;
     facts.users = held.users;
     load::load_lingering(connection, &ours, &mut facts).await?;
 
@@ -101,21 +188,8 @@ async fn prepare(
             verdicts.push(decide(&mut facts, command, &mut stored, &mut replies));
         }
     }
-    let anything = !facts.changes.is_empty() || !replies.is_empty();
-    if anything {
-        write(connection, batch, &facts, &held.versions, &replies).await?;
-    }
-    let now = facts.now;
-    let committed = Committed {
-        // The lane knows whom it is connected to.
-        epoch: Arc::default(),
-        revocations: std::mem::take(&mut facts.changes.revoked)
-            .into_iter()
-            .map(|(user, ended)| Revocation { user, at: now, ended, changed_at: now })
-            .collect(),
-        entries: facts.changes.entries,
-    };
-    Ok((Outcome { batch, verdicts, committed }, anything))
+    let versions = Versions { groups: versions, users: held.versions };
+    Ok(Decided { facts, versions, verdicts, replies })
 }
 
 fn decide(

@@ -10,8 +10,8 @@ use super::outcome::Outcome;
 pub(super) enum Failure {
     /// The server refused, nothing is changed, the connection is good: run the commands one by one.
     Refused(sqlx::Error),
-    /// Something changed between two statements that nothing can be locked against, for instance another
-    /// node made the same group. Nothing is changed: the same command can simply run again.
+    /// Something changed between the reading and the writing: somebody else wrote a row that is not locked, or made
+    /// the same group. Nothing is changed: the same command can simply run again.
     Raced(&'static str),
     /// The connection is gone before COMMIT was sent, so nothing is changed.
     Lost(sqlx::Error),
@@ -23,6 +23,15 @@ impl Failure {
     /// A failure before COMMIT was sent.
     pub(super) fn before_commit(error: sqlx::Error) -> Self {
         if keeps_connection(&error) { Self::Refused(error) } else { Self::Lost(error) }
+    }
+
+    /// A failure after COMMIT was sent, or a statement that commits by itself.
+    pub(super) fn at_commit(outcome: Outcome, error: sqlx::Error) -> Self {
+        if keeps_connection(&error) {
+            Self::Refused(error)
+        } else {
+            Self::Unknown(Box::new(outcome), error)
+        }
     }
 
     /// The server said nothing for too long, before COMMIT was sent.
@@ -70,7 +79,7 @@ pub(super) fn no_answer() -> sqlx::Error {
 }
 
 /// Whether the session goes on after this error.
-pub(super) fn keeps_connection(error: &sqlx::Error) -> bool {
+fn keeps_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(database) => {
             let code = database.code().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::metrics::{CauseLabels, Metrics};
 use crate::model::{Command, Error, Reason};
 use crate::store::Store;
 
-use super::batch::{self, Users};
+use super::batch::{self, Locking};
 use super::failure::Failure;
 use super::outcome::{Outcome, Verdict};
 use super::queue::{Key, Pending, Queue, Taken};
@@ -20,13 +20,14 @@ use super::{Outbox, Settings, unavailable};
 /// How often a single command runs again for reasons that should not come back.
 const TRIES: u32 = 8;
 
-/// After something changed between the reading and the writing of a batch, so many batches lock their users: where
-/// groups that change at the same time share users, it would happen again and again.
+/// After something changed between the reading and the writing of a batch, so many batches lock what they
+/// read: where nodes share busy groups, or groups that change at the same time share users, it would happen again and
+/// again.
 const WARY: u32 = 64;
 
 pub(super) struct Lane {
     number: usize,
-    /// So many batches lock their users yet.
+    /// So many batches lock what they read yet.
     wary: u32,
     store: Store,
     settings: Arc<Settings>,
@@ -86,18 +87,18 @@ impl Lane {
 
     /// Runs commands as one batch; returns those that it did not answer.
     async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Rest {
-        let mut users = if self.wary > 0 { Users::Locked } else { Users::Seen };
+        let mut locking = if self.wary > 0 { Locking::Pessimistic } else { Locking::Optimistic };
         self.wary = self.wary.saturating_sub(1);
         loop {
             commands = answer_late(commands, &unavailable());
             if commands.is_empty() {
                 return Rest::default();
             }
-            match self.attempt(&commands, users).await {
+            match self.attempt(&commands, locking).await {
                 Ok(outcome) => return self.finish(commands, outcome),
-                Err(Failure::Raced(_)) if users == Users::Seen => {
+                Err(Failure::Raced(_)) if locking == Locking::Optimistic => {
                     self.wary = WARY;
-                    users = Users::Locked;
+                    locking = Locking::Pessimistic;
                 }
                 Err(Failure::Lost(_)) => self.pause().await,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
@@ -128,7 +129,7 @@ impl Lane {
                 return;
             }
             tries += 1;
-            let outcome = match self.attempt(&one, Users::Locked).await {
+            let outcome = match self.attempt(&one, Locking::Pessimistic).await {
                 Ok(outcome) => outcome,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
                     LookedUp::Committed(outcome) => outcome,
@@ -166,14 +167,19 @@ impl Lane {
     }
 
     /// Connects if need be and tries to commit the commands.
-    async fn attempt(&mut self, commands: &[Pending], users: Users) -> Result<Outcome, Failure> {
+    async fn attempt(
+        &mut self,
+        commands: &[Pending],
+        locking: Locking,
+    ) -> Result<Outcome, Failure> {
         let started = Instant::now();
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.connect().await.map_err(Failure::Lost)?,
         };
         let list: Vec<Arc<Command>> = commands.iter().map(|one| one.command.clone()).collect();
-        let mut result = batch::attempt(&mut session, &list, users, &self.settings.rulebook).await;
+        let mut result =
+            batch::attempt(&mut session, &list, locking, &self.settings.rulebook).await;
         match &mut result {
             Ok(outcome) => {
                 outcome.committed.epoch = session.epoch.clone();
@@ -187,7 +193,7 @@ impl Lane {
                 let labels = CauseLabels { cause: failure.cause() };
                 self.metrics.batch_retries.get_or_create(&labels).inc();
                 let (lane, commands) = (self.number, commands.len());
-                if matches!(failure, Failure::Raced(_)) && users == Users::Seen {
+                if matches!(failure, Failure::Raced(_)) && locking == Locking::Optimistic {
                     tracing::debug!(lane, commands, "a batch runs again, with locks: {failure:?}");
                 } else {
                     tracing::warn!(lane, commands, "a batch did not commit: {failure:?}");

@@ -5,47 +5,47 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use crate::model::{Command, Group, GroupId, Operation, UserId};
+use crate::model::{Command, Group, GroupId, IdMap, Operation, UserId};
 use crate::rules::{self, Facts, GroupFacts, Needs, Rows, Rulebook};
-use crate::store::ahead::{self, Held, Locked, Seen};
+use crate::store::ahead::{self, Found, Held, Seen, Wanted};
 use crate::store::engine::{StoredReply, stored_replies};
 use crate::store::{attributes, facts as rows, locks};
 
-use super::batch::Users;
+use super::batch::Locking;
 use super::failure::Failure;
 
-/// Locks the commands' groups, and reads on the way what they will most likely ask for. With several groups,
-/// those that another node holds are left out, so that a slow node does not hold up the rest.
-pub(super) async fn lock_groups(
+/// The commands' groups, and with them what the commands will most likely ask for. Of several groups that are to be
+/// locked, those that another node holds are left out, so that a slow node does not hold up the rest.
+pub(super) async fn find_groups(
     connection: &mut PgConnection,
     commands: &[Arc<Command>],
-    how: Users,
-) -> Result<Locked, Failure> {
-    let ids: BTreeSet<GroupId> =
-        commands.iter().filter_map(|command| command.operation.group()).cloned().collect();
-    if ids.is_empty() {
-        return Ok(Locked::default());
-    }
-    let foreseen: Vec<_> = commands.iter().map(|command| rules::foreseen(command)).collect();
-    // Whatever ends accounts or credentials must not meet a user who changes meanwhile.
-    let may_read = how == Users::Seen && foreseen.iter().all(Option::is_some);
-    let (mut people, mut users) = (BTreeSet::new(), BTreeSet::new());
-    for (command, rows) in commands.iter().zip(foreseen) {
-        let (Some(id), Some(rows)) = (command.operation.group(), rows) else { continue };
-        let named = rules::look(command, None).people;
-        people.extend(named.into_iter().map(|user| (id.clone(), user)));
-        if may_read {
-            users.extend(rows.into_iter().cloned());
+    locking: Locking,
+) -> Result<Found, Failure> {
+    let mut wanted = Wanted::default();
+    for command in commands {
+        let Some(id) = command.operation.group() else { continue };
+        wanted.groups.insert(id.clone());
+        let Some(users) = rules::foreseen(command) else { continue };
+        wanted.people.entry(id.clone()).or_default().extend(rules::look(command, None).people);
+        if locking == Locking::Optimistic {
+            wanted.users.extend(users.into_iter().cloned());
         }
     }
-    let mut locked = ahead::lock_and_look(connection, &ids, &people, &users).await?;
-    if ids.len() == 1 && !locked.elsewhere.is_empty() {
-        // What was seen is of no use after the wait.
-        let groups = locks::lock_groups(connection, &ids).await?;
-        let groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
-        locked = Locked { groups, ..Locked::default() };
+    if wanted.groups.is_empty() {
+        return Ok(Found::default());
     }
-    Ok(locked)
+    if locking == Locking::Optimistic {
+        return Ok(ahead::look(connection, wanted).await?);
+    }
+    let single = wanted.groups.len() == 1;
+    let mut found = ahead::lock_and_look(connection, wanted).await?;
+    if single && !found.elsewhere.is_empty() {
+        // What was seen is of no use after the wait.
+        let groups = locks::lock_groups(connection, &found.elsewhere).await?;
+        let groups = groups.into_iter().map(|group| (group.id.clone(), group)).collect();
+        found = Found { groups, ..Found::default() };
+    }
+    Ok(found)
 }
 
 /// Replies stored for the keys of these commands.
@@ -67,13 +67,13 @@ pub(super) async fn load_replies(
 pub(super) async fn load_facts(
     connection: &mut PgConnection,
     commands: &[&Command],
-    groups: HashMap<GroupId, Group>,
+    groups: IdMap<GroupId, Group>,
     seen: Option<&mut Seen>,
     rulebook: &Rulebook,
 ) -> Result<Facts, sqlx::Error> {
     let (mut loaded, mut now) = match seen {
         Some(seen) => (std::mem::take(&mut seen.groups), Some(seen.now)),
-        None => (HashMap::new(), None),
+        None => (IdMap::default(), None),
     };
     let mut pairs: BTreeSet<(GroupId, UserId)> = BTreeSet::new();
     let mut needs: BTreeMap<GroupId, Needs> = BTreeMap::new();
@@ -118,7 +118,7 @@ pub(super) async fn load_facts(
 async fn load_tables(
     connection: &mut PgConnection,
     needs: &BTreeMap<GroupId, Needs>,
-    loaded: &mut HashMap<GroupId, GroupFacts>,
+    loaded: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let wanting = |pick: fn(&Needs) -> bool| -> Vec<GroupId> {
         needs.iter().filter(|(_, need)| pick(need)).map(|(id, _)| id.clone()).collect()
@@ -160,7 +160,7 @@ fn merge(all: &mut Needs, one: Needs) {
 async fn load_inviters(
     connection: &mut PgConnection,
     needs: &BTreeMap<GroupId, Needs>,
-    loaded: &mut HashMap<GroupId, GroupFacts>,
+    loaded: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let mut pairs = Vec::new();
     for (id, _) in needs.iter().filter(|(_, need)| need.inviters) {
@@ -182,26 +182,28 @@ pub(super) fn wanted_users(commands: &[&Command], facts: &Facts) -> Rows {
     for command in commands {
         // A refusal shows again when the command is decided.
         if let Ok(rows) = rules::users(facts, command) {
-            wanted.lock.extend(rows.lock);
-            wanted.make.extend(rows.make);
+            wanted.extend(rows);
         }
     }
     wanted
 }
 
-/// The users whom the commands are about: as they were read with the groups, or else under locks. Nobody is locked before permission is proved.
+/// The users whom the commands are about, as they were read with the groups, or else under locks. Nobody is locked
+/// before permission is proved.
 pub(super) async fn hold_users(
     connection: &mut PgConnection,
     commands: &[&Command],
     facts: &Facts,
     seen: Option<Seen>,
+    locking: Locking,
 ) -> Result<Held, Failure> {
     let wanted = wanted_users(commands, facts);
     if wanted.lock.is_empty() {
         return Ok(Held::default());
     }
-    if let Some(held) = seen.and_then(|seen| seen.hold(&wanted)) {
-        return Ok(held);
+    if locking == Locking::Optimistic {
+        let held = seen.and_then(|seen| seen.hold(&wanted));
+        return held.ok_or(Failure::Raced("users who were not foreseen"));
     }
     let mut found = locks::lock_users(connection, &wanted.lock, &wanted.make, facts.now).await?;
     let users = wanted.lock.into_iter().map(|id| {

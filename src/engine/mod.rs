@@ -19,6 +19,7 @@ mod preview;
 mod queue;
 mod session;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,9 +154,13 @@ impl Engine {
         };
         self.metrics.commands.get_or_create(&CommandLabels { command, outcome }).inc();
         if let (true, Ok(Reply::Members(outcomes))) = (invites, result) {
+            let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
             for outcome in outcomes {
-                let labels = ResultLabels { result: outcome.result.code().into() };
-                self.metrics.invited.get_or_create(&labels).inc();
+                *counts.entry(outcome.result.code()).or_default() += 1;
+            }
+            for (result, count) in counts {
+                let labels = ResultLabels { result: result.into() };
+                self.metrics.invited.get_or_create(&labels).inc_by(count);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A lane's session with the database, in which the commit of a batch begins the transaction of the next.
 //!
-//! A round trip less for each batch. The transaction that waits for work has no snapshot, no number and no lock,
+//! A round trip less for each batch that needs a transaction at all. The one that waits for work has no snapshot, no number and no lock,
 //! so it holds nothing up; a lane without work ends it after a moment ([`Session::rest`]).
 
 use std::sync::Arc;
@@ -52,17 +52,21 @@ impl Session {
         Ok(())
     }
 
-    /// Commits, and begins the next transaction with it.
-    pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        let committed = self.connection.execute("commit and chain").await;
+    /// Commits, and begins the next transaction with it if there is to be `more`.
+    pub(super) async fn commit(&mut self, more: bool) -> Result<(), sqlx::Error> {
+        let committed =
+            self.connection.execute(if more { "commit and chain" } else { "commit" }).await;
         // After an error there is none to go on with.
-        self.open = committed.is_ok();
+        self.open = more && committed.is_ok();
         committed.map(drop)
     }
 
-    /// Undoes everything since the transaction began, and goes on in a new one.
+    /// Undoes everything since a transaction began, if one did, and goes on in a new one.
     pub(super) async fn undo(&mut self) -> Result<(), sqlx::Error> {
-        self.connection.execute("rollback and chain").await.map(drop)
+        if self.open {
+            self.connection.execute("rollback and chain").await?;
+        }
+        Ok(())
     }
 
     /// Ends the transaction that is open.

@@ -24,7 +24,7 @@ pub use error::{Error, Reason};
 pub use event::{Ends, EventKind, LogEntry, StreamKey};
 pub use fields::{CustomFields, FieldChanges};
 pub use group::{Group, GroupType, InviteOption, JoinOption, Profile, Role};
-pub use id::{ApplicationId, GroupId, UserId};
+pub use id::{ApplicationId, GroupId, IdMap, IdSet, UserId};
 pub use limits::Limits;
 pub use member::{Ban, Member, MemberChange, NewMember};
 pub use outcome::{MemberOutcome, MemberReason, MemberResult};

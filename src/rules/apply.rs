@@ -92,9 +92,7 @@ impl Facts {
     /// [`Stop::Missing`], before anything changed, when a row that it touches was not loaded.
     pub fn apply(&mut self, decision: &Decision) -> Result<(), Stop> {
         for step in &decision.steps {
-            for user in users_of(step) {
-                self.user(&user)?;
-            }
+            self.require_users(step)?;
         }
         for step in &decision.steps {
             match step {
@@ -272,6 +270,25 @@ impl Facts {
         }
     }
 
+    /// Whether all users were loaded whose rows a step touches.
+    fn require_users(&self, step: &Step) -> Result<(), Stop> {
+        let all = |users: &[UserId]| users.iter().try_for_each(|user| self.user(user).map(drop));
+        match step {
+            Step::Group(_, event) => {
+                all(&event.starts())?;
+                if let Ends::Users(ended) = event.ends() { all(&ended) } else { Ok(()) }
+            }
+            Step::Personal(user, _)
+            | Step::PutUser(user, _)
+            | Step::Revoke { user, .. }
+            | Step::Delete { user, .. }
+            | Step::Forget(user) => self.user(user).map(drop),
+            Step::Open(application) => self.user(&application.subject).map(drop),
+            Step::Release(_, users) => all(users),
+            Step::Close(..) | Step::Ban { .. } | Step::Unban(..) | Step::Released(_) => Ok(()),
+        }
+    }
+
     /// The row of a group, noted as changed.
     fn group_mut(&mut self, id: &GroupId) -> Option<&mut Group> {
         let group = self.groups.get_mut(id)?.group.as_mut()?;
@@ -284,26 +301,5 @@ impl Facts {
         let user = self.users.get_mut(id)?.as_mut()?;
         self.changes.users.insert(id.clone());
         Some(user)
-    }
-}
-
-/// The users whose rows a step touches.
-fn users_of(step: &Step) -> Vec<UserId> {
-    match step {
-        Step::Group(_, event) => {
-            let mut users = event.starts();
-            if let Ends::Users(ended) = event.ends() {
-                users.extend(ended);
-            }
-            users
-        }
-        Step::Personal(user, _)
-        | Step::PutUser(user, _)
-        | Step::Revoke { user, .. }
-        | Step::Delete { user, .. }
-        | Step::Forget(user) => vec![user.clone()],
-        Step::Open(application) => vec![application.subject.clone()],
-        Step::Release(_, users) => users.clone(),
-        Step::Close(..) | Step::Ban { .. } | Step::Unban(..) | Step::Released(_) => Vec::new(),
     }
 }

@@ -207,7 +207,7 @@ mod tests {
         let open = wish.into_application(&facts, 0);
         of_group(&mut facts).applications.insert(open.id, open.clone());
         let rows = users(&facts, &caller("owner"), &group(), &[user(STRANGER)]).expect("permitted");
-        assert_eq!(rows.lock, ["member", STRANGER].map(user).into());
+        assert_eq!(rows.lock, ["member", STRANGER].map(user).into_iter().collect());
         facts.apply(&banned(&facts, "owner", STRANGER, Some(1))).expect("applied");
         let handled = of_group(&mut facts).applications[&open.id].handled.clone().expect("closed");
         assert_eq!((handled.ending, handled.by), (Ending::Banned, Some(user("owner"))));

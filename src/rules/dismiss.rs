@@ -5,10 +5,8 @@
 //! the rest by [`Operation::Release`](crate::model::Operation::Release) in chunks; until then those
 //! users count one group too many, which errs on the safe side (`decisions.md` o).
 
-use std::collections::BTreeSet;
-
 use crate::model::event::GroupEvent;
-use crate::model::{Caller, Ending, Group, GroupId, Reply, UserId};
+use crate::model::{Caller, Ending, Group, GroupId, IdSet, Reply, UserId};
 
 use super::application;
 use super::facts::{Facts, Stop};
@@ -61,7 +59,7 @@ pub(super) fn users(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<Rows
     permit(facts, caller, id)?;
     let (group, _) = facts.existing(id)?;
     let small = i64::from(group.member_count) <= RELEASED_AT_ONCE;
-    let lock = if small { members(facts, id)?.into_iter().collect() } else { BTreeSet::new() };
+    let lock = if small { members(facts, id)?.into_iter().collect() } else { IdSet::default() };
     Ok(Rows { lock, ..Rows::default() })
 }
 
@@ -72,7 +70,7 @@ pub(super) fn decide(facts: &Facts, caller: &Caller, id: &GroupId) -> Result<Dec
 }
 
 pub(super) fn release_users(facts: &Facts, id: &GroupId) -> Result<Rows, Stop> {
-    let mut lock: BTreeSet<UserId> = members(facts, id)?.into_iter().collect();
+    let mut lock: IdSet<UserId> = members(facts, id)?.into_iter().collect();
     for open in facts.of(id)?.applications.values().filter(|open| open.handled.is_none()) {
         lock.extend(open.concerned());
         lock.insert(open.subject.clone());

@@ -5,14 +5,14 @@
 //! earlier command of the same batch changed what a later one needs to see.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::types::{Rulebook, TypeRules, Types};
 use crate::model::attributes::GroupAttributes;
 use crate::model::{
-    Application, ApplicationId, Ban, Error, Group, GroupId, Limits, LogEntry, Member, Moment,
-    Profile, Reason, User, UserId,
+    Application, ApplicationId, Ban, Error, Group, GroupId, IdMap, IdSet, Limits, LogEntry, Member,
+    Moment, Profile, Reason, User, UserId,
 };
 
 /// Why a rule stopped.
@@ -40,13 +40,13 @@ pub struct GroupFacts {
     /// Its attributes, when they were asked for.
     pub attributes: Option<GroupAttributes>,
     /// The people whose relation to the group was loaded: membership, ban, open application.
-    pub known: HashSet<UserId>,
+    pub known: IdSet<UserId>,
     /// Memberships of those people, past ones too.
-    pub members: HashMap<UserId, Member>,
+    pub members: IdMap<UserId, Member>,
     /// Bans of those people.
-    pub bans: HashMap<UserId, Ban>,
+    pub bans: IdMap<UserId, Ban>,
     /// Open applications of those people, and those that were asked for by id.
-    pub applications: HashMap<ApplicationId, Application>,
+    pub applications: IdMap<ApplicationId, Application>,
     /// Owner and admins, when they were asked for.
     pub managers: Option<BTreeSet<UserId>>,
 }
@@ -61,11 +61,11 @@ pub struct Facts {
     /// The types of groups.
     pub types: Arc<Types>,
     /// Groups by id.
-    pub groups: HashMap<GroupId, GroupFacts>,
+    pub groups: IdMap<GroupId, GroupFacts>,
     /// Users; `None` when there is no such account. They are locked, or do not change unnoticed.
-    pub users: HashMap<UserId, Option<User>>,
+    pub users: IdMap<UserId, Option<User>>,
     /// Of accounts that are to be forgotten: whether a membership or an open application is left.
-    pub lingering: HashMap<UserId, bool>,
+    pub lingering: IdMap<UserId, bool>,
     /// What accepted decisions changed.
     pub changes: Changes,
 }
@@ -81,10 +81,8 @@ pub struct Changes {
     pub profiles: BTreeSet<GroupId>,
     /// Groups whose attributes changed.
     pub attributes: BTreeSet<GroupId>,
-    /// Memberships that changed.
-    pub members: BTreeSet<(GroupId, UserId)>,
-    /// Those of them that have no row yet.
-    pub new_members: BTreeSet<(GroupId, UserId)>,
+    /// Memberships that changed, by group, and whether they have no row yet.
+    pub members: BTreeMap<GroupId, BTreeMap<UserId, bool>>,
     /// Bans that were set, with who set them.
     pub bans: BTreeMap<(GroupId, UserId), UserId>,
     /// Bans that were lifted.
@@ -131,11 +129,21 @@ impl Changes {
 }
 
 impl Changes {
+    /// Notes a membership that changed. Who has no row yet has none until the end of the batch.
+    pub(super) fn note_member(&mut self, group: &GroupId, user: &UserId, is_new: bool) {
+        if !self.members.contains_key(group) {
+            self.members.insert(group.clone(), BTreeMap::new());
+        }
+        if let Some(of_group) = self.members.get_mut(group) {
+            of_group.entry(user.clone()).or_insert(is_new);
+        }
+    }
+
     /// Whether the row of every group is noted in which somebody's relation to it changed. By the version of
     /// that row others see whether what they read of the group still holds.
     #[must_use]
     pub fn note_their_groups(&self) -> bool {
-        let members = self.members.iter().map(|(group, _)| group);
+        let members = self.members.keys();
         let bans = self.bans.keys().chain(&self.unbanned).map(|(group, _)| group);
         let applications = self.applications.iter().map(|(group, _)| group);
         members.chain(bans).chain(applications).all(|group| self.groups.contains(group))
@@ -150,9 +158,9 @@ impl Facts {
             now,
             limits: rulebook.limits.clone(),
             types: rulebook.types.clone(),
-            groups: HashMap::new(),
-            users: HashMap::new(),
-            lingering: HashMap::new(),
+            groups: IdMap::default(),
+            users: IdMap::default(),
+            lingering: IdMap::default(),
             changes: Changes::default(),
         }
     }

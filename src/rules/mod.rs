@@ -33,9 +33,9 @@ pub mod transfer;
 pub mod types;
 pub mod user;
 
-use std::collections::BTreeSet;
-
-use crate::model::{ApplicationId, Caller, Command, Error, Group, Operation, Reason, Role, UserId};
+use crate::model::{
+    ApplicationId, Caller, Command, Error, Group, IdSet, Operation, Reason, Role, UserId,
+};
 
 pub use apply::{Decision, Step};
 pub use facts::{Changes, Facts, GroupFacts, Stop};
@@ -70,12 +70,22 @@ pub struct Needs {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// Rows to lock where they exist.
-    pub lock: BTreeSet<UserId>,
+    pub lock: IdSet<UserId>,
     /// Rows to make where they do not exist (an unknown id is a new user).
-    pub make: BTreeSet<UserId>,
+    pub make: IdSet<UserId>,
 }
 
 impl Rows {
+    /// Those of one more command.
+    pub fn extend(&mut self, more: Self) {
+        if self.lock.is_empty() {
+            *self = more;
+        } else {
+            self.lock.extend(more.lock);
+            self.make.extend(more.make);
+        }
+    }
+
     /// Somebody whose row may come into being with this command.
     fn add(&mut self, user: UserId, facts: &Facts) {
         if facts.limits.accounts == crate::model::limits::Accounts::Open {

@@ -2,7 +2,7 @@
 
 use crate::model::command::UserEdit;
 use crate::model::limits::Accounts;
-use crate::model::{Caller, Error, Reason, Reply, UserId};
+use crate::model::{Caller, Error, IdSet, Reason, Reply, UserId};
 
 use super::facts::{Facts, Stop};
 use super::{Decision, Rows, Step};
@@ -56,8 +56,7 @@ pub(super) fn decide(
 
 pub(super) fn import_rows(caller: &Caller, users: &[(UserId, UserEdit)]) -> Result<Rows, Stop> {
     administrators_only(caller)?;
-    let ids: std::collections::BTreeSet<UserId> =
-        users.iter().map(|(user, _)| user.clone()).collect();
+    let ids: IdSet<UserId> = users.iter().map(|(user, _)| user.clone()).collect();
     Ok(Rows { lock: ids.clone(), make: ids })
 }
 

@@ -1,21 +1,22 @@
-//! Locking groups and, in the same statement, reading what the decisions will most likely ask for: the relations
-//! of people to the groups, and the people's own rows.
+//! Reading, in one statement, what the decisions of a batch will most likely ask for: the groups, the relations of
+//! people to them, and the people's own rows.
 //!
-//! A round trip instead of three. It is sound because of two comparisons. A statement reads the database as it was
-//! when it began, but locks a row as it is now: what was read beside a group belongs to it only if the locked row
-//! is the one that was seen. Every change of a relation rewrites the group's row ([`crate::rules::apply`]), so a
-//! row with the same `xmin` says that nothing changed in between. (What is left of an account that is forgotten,
-//! ended memberships and bans, goes without that: his own row tells.) And users are not locked here, for nothing is
-//! proved yet: whoever writes them demands that their rows are still those that were read
-//! ([`super::write`]). So a batch decides on the database of one moment, as if it had run at that moment alone.
+//! [`look`] locks nothing. A statement reads the database as it was at one moment, and whoever writes demands that
+//! the rows which are changed are still the versions that were read ([`super::write`]). Every change of a relation
+//! rewrites the group's row ([`crate::rules::apply`]), so its version stands for everything that was read beside it.
+//! (What is left of an account that is forgotten, ended memberships and bans, goes without that: his own row
+//! tells.) So a batch decides on the database of one moment, as if it had run at that moment alone.
+//!
+//! [`lock_and_look`] locks the groups on the way. It reads the database as it was when it began, but locks a row as it
+//! is now: what was read beside a group belongs to it only if the locked row is the version that was seen.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
 use super::facts::{RelationRow, take_relation};
 use super::locks::{GroupRow, UserRow, unseen};
-use crate::model::{ApplicationId, Group, GroupId, Moment, User, UserId};
+use crate::model::{ApplicationId, Group, GroupId, IdMap, IdSet, Moment, User, UserId};
 use crate::rules::{GroupFacts, Rows};
 
 /// Which version of a row was read: its `xmin`. No two committed versions of a row have the same.
@@ -23,38 +24,55 @@ use crate::rules::{GroupFacts, Rows};
 pub(crate) struct RowVersion(i32);
 
 impl RowVersion {
+    /// From `xmin` as a number.
+    fn of(xmin: i64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "an xid has 32 bits")]
+        Self(xmin as i32)
+    }
+
     /// As PostgreSQL compares it with an `xid`: the same 32 bits.
     pub(super) fn bits(self) -> i32 {
         self.0
     }
 }
 
-/// Groups that were locked, and what was seen with them.
+/// Versions of rows that are not locked: they must be there still when what was decided on them is written.
 #[derive(Debug, Default)]
-pub(crate) struct Locked {
-    pub(crate) groups: HashMap<GroupId, Group>,
-    /// Groups that somebody else holds.
+pub(crate) struct Versions {
+    pub(crate) groups: IdMap<GroupId, RowVersion>,
+    pub(crate) users: IdMap<UserId, RowVersion>,
+}
+
+/// Groups, and what was read with them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) groups: IdMap<GroupId, Group>,
+    /// The versions of those that are not locked.
+    pub(crate) versions: IdMap<GroupId, RowVersion>,
+    /// Groups that were to be locked, but somebody else holds them.
     pub(crate) elsewhere: BTreeSet<GroupId>,
     /// Nothing, if a group was changed while it was being locked.
     pub(crate) seen: Option<Seen>,
 }
 
-/// What was read in the statement that locked the groups.
+/// What was read in the statement that read the groups.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// The database's time.
     pub(crate) now: Moment,
     /// Relations of the people who were asked for.
-    pub(crate) groups: HashMap<GroupId, GroupFacts>,
-    /// Their own rows.
-    users: HashMap<UserId, Option<(User, Option<RowVersion>)>>,
+    pub(crate) groups: IdMap<GroupId, GroupFacts>,
+    /// Whose own rows were asked for.
+    asked: IdSet<UserId>,
+    /// Those that there are, or that something else tells of.
+    users: IdMap<UserId, (User, Option<RowVersion>)>,
 }
 
 /// Users on whom a batch may decide, and the versions of those who are not locked.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    pub(crate) users: HashMap<UserId, Option<User>>,
-    pub(crate) versions: HashMap<UserId, RowVersion>,
+    pub(crate) users: IdMap<UserId, Option<User>>,
+    pub(crate) versions: IdMap<UserId, RowVersion>,
 }
 
 impl Seen {
@@ -62,9 +80,11 @@ impl Seen {
     pub(crate) fn hold(mut self, wanted: &Rows) -> Option<Held> {
         let mut held = Held::default();
         for id in &wanted.lock {
-            let row = self.users.remove(id)?;
+            if !self.asked.contains(id) {
+                return None;
+            }
             let may_begin = wanted.make.contains(id);
-            let user = match row {
+            let user = match self.users.remove(id) {
                 Some((user, Some(version))) => {
                     held.versions.insert(id.clone(), version);
                     Some(user)
@@ -127,20 +147,47 @@ struct Row {
     deleted_by: Option<String>,
 }
 
-/// Locks those groups, in order, that nobody else holds, and reads on the way how people are related to them and
-/// what is kept of users.
-#[expect(clippy::too_many_lines, reason = "one statement and its columns")]
+/// What is looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) groups: BTreeSet<GroupId>,
+    /// How these people are related to the groups.
+    pub(crate) people: IdMap<GroupId, IdSet<UserId>>,
+    /// Whose own rows.
+    pub(crate) users: IdSet<UserId>,
+}
+
+/// Reads groups, how people are related to them, and users.
+pub(crate) async fn look(
+    connection: &mut PgConnection,
+    wanted: Wanted,
+) -> Result<Found, sqlx::Error> {
+    ask(connection, wanted, false).await
+}
+
+/// Locks those groups, in order, that nobody else holds, and reads the rest on the way.
 pub(crate) async fn lock_and_look(
     connection: &mut PgConnection,
-    groups: &BTreeSet<GroupId>,
-    people: &BTreeSet<(GroupId, UserId)>,
-    users: &BTreeSet<UserId>,
-) -> Result<Locked, sqlx::Error> {
+    wanted: Wanted,
+) -> Result<Found, sqlx::Error> {
+    ask(connection, wanted, true).await
+}
+
+#[expect(clippy::too_many_lines, reason = "one statement and its columns")]
+async fn ask(
+    connection: &mut PgConnection,
+    wanted: Wanted,
+    lock: bool,
+) -> Result<Found, sqlx::Error> {
+    let Wanted { groups, people, users } = wanted;
     let ids: Vec<&str> = groups.iter().map(GroupId::as_str).collect();
-    let group_ids: Vec<&str> = people.iter().map(|(group, _)| group.as_str()).collect();
-    let people_ids: Vec<&str> = people.iter().map(|(_, user)| user.as_str()).collect();
+    let (locked_ids, read_ids) = if lock { (ids, Vec::new()) } else { (Vec::new(), ids) };
+    let relations =
+        people.iter().flat_map(|(group, users)| users.iter().map(move |user| (group, user)));
+    let (group_ids, people_ids): (Vec<&str>, Vec<&str>) =
+        relations.map(|(group, user)| (group.as_str(), user.as_str())).unzip();
     let user_ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
-    // Wide rows of three kinds: joined to one another they cost a third more.
+    // Wide rows of four kinds: joined to one another they cost a third more.
     let rows = sqlx::query_as!(
         Row,
         r#"with held as materialized (
@@ -172,6 +219,14 @@ pub(crate) async fn lock_and_look(
                   null::timestamptz as "deleted_at?", null::text as "deleted_by?"
              from (select group_id, xmin as version from groups where group_id = any($1::text[])) s
              left join held h on h.group_id = s.group_id
+           union all
+           select clock_timestamp(), group_id, null, true,
+                  group_type, own_type, owner_id, join_option, invite_option, max_members, mute_all,
+                  member_count, pending_count, seq, created_at, dismissed_at,
+                  null, null, null, null, null, null, null, null, null, null,
+                  false, null, null, null, null, null, null, null, null, null,
+                  xmin::text::bigint, null, null, null, null, null, null, null, null
+             from groups where group_id = any($5::text[])
            union all
            select clock_timestamp(), p.group_id, p.user_id, false,
                   null, null, null, null, null, null, null, null, null, null, null, null,
@@ -212,14 +267,15 @@ pub(crate) async fn lock_and_look(
                   null, null, null, null, null, null, null,
                   null, null, null, null, null, null, null, null, null
              from revocations where user_id = any($4::text[])"#,
-        &ids as &[&str],
+        &locked_ids as &[&str],
         &group_ids as &[&str],
         &people_ids as &[&str],
-        &user_ids as &[&str]
+        &user_ids as &[&str],
+        &read_ids as &[&str]
     )
     .fetch_all(connection)
     .await?;
-    let mut locked = Locked::default();
+    let mut found = Found::default();
     let now = rows.first().map(|row| row.now);
     let mut seen = now.map(|now| Seen::nothing(now, people, users));
     let mut unchanged = true;
@@ -227,7 +283,7 @@ pub(crate) async fn lock_and_look(
         match (&row.group_id, &row.user_id) {
             (Some(_), None) => {
                 unchanged &= row.unchanged || row.group_type.is_none();
-                locked.take_group(row)?;
+                found.take_group(row)?;
             }
             (Some(_), Some(_)) => {
                 if let Some(seen) = &mut seen {
@@ -241,14 +297,17 @@ pub(crate) async fn lock_and_look(
             }
         }
     }
-    locked.seen = seen.filter(|_| unchanged);
-    Ok(locked)
+    found.seen = seen.filter(|_| unchanged);
+    Ok(found)
 }
 
-impl Locked {
+impl Found {
     fn take_group(&mut self, row: Row) -> Result<(), sqlx::Error> {
         let Some(group_id) = row.group_id else { return Ok(()) };
         let id = GroupId::from_stored(&group_id);
+        if let Some(version) = row.version {
+            self.versions.insert(id.clone(), RowVersion::of(version));
+        }
         let (Some(group_type), Some(join_option), Some(invite_option), Some(created_at)) =
             (row.group_type, row.join_option, row.invite_option, row.created_at)
         else {
@@ -277,16 +336,10 @@ impl Locked {
 
 impl Seen {
     /// What is known before anything was found: that these were asked for.
-    fn nothing(
-        now: Moment,
-        people: &BTreeSet<(GroupId, UserId)>,
-        users: &BTreeSet<UserId>,
-    ) -> Self {
-        let mut groups: HashMap<GroupId, GroupFacts> = HashMap::new();
-        for (group, user) in people {
-            groups.entry(group.clone()).or_default().known.insert(user.clone());
-        }
-        Self { now, groups, users: users.iter().map(|user| (user.clone(), None)).collect() }
+    fn nothing(now: Moment, people: IdMap<GroupId, IdSet<UserId>>, asked: IdSet<UserId>) -> Self {
+        let known = |known| GroupFacts { known, ..GroupFacts::default() };
+        let groups = people.into_iter().map(|(group, users)| (group, known(users))).collect();
+        Self { now, groups, asked, users: IdMap::default() }
     }
 
     fn take_user(&mut self, row: Row) -> Result<(), sqlx::Error> {
@@ -296,8 +349,8 @@ impl Seen {
         let (Some(version), Some(invite_consent), Some(created_at)) =
             (row.version, row.invite_consent, row.created_at)
         else {
-            let row = self.users.entry(id.clone()).or_default();
-            row.get_or_insert((User { user_seq, ..unseen(&id, self.now) }, None));
+            let user = User { user_seq, ..unseen(&id, self.now) };
+            self.users.entry(id).or_insert((user, None));
             return Ok(());
         };
         let user = UserRow {
@@ -315,9 +368,7 @@ impl Seen {
             created_at,
             fresh: false,
         };
-        #[expect(clippy::cast_possible_truncation, reason = "an xid has 32 bits")]
-        let version = RowVersion(version as i32);
-        self.users.insert(id, Some((User::try_from(user)?, Some(version))));
+        self.users.insert(id, (User::try_from(user)?, Some(RowVersion::of(version))));
         Ok(())
     }
 }

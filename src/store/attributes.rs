@@ -1,19 +1,17 @@
 //! Attributes of groups: what a batch decides on, and reading them.
 
-use std::collections::HashMap;
-
 use sqlx::PgConnection;
 
 use super::{Store, unavailable};
 use crate::model::attributes::{Attributes, GroupAttributes};
-use crate::model::{Error, GroupId};
+use crate::model::{Error, GroupId, IdMap};
 use crate::rules::GroupFacts;
 
 /// Loads the attributes of each of the groups, whose rows are locked. A group without a row has none yet.
 pub(crate) async fn load(
     connection: &mut PgConnection,
     ids: &[GroupId],
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query!(

@@ -1,14 +1,14 @@
 //! Loading what a batch of the engine decides on, once its groups are locked (see [`super::locks`]).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
 use super::{fields, unknown_code};
 use crate::model::application::Handled;
 use crate::model::{
-    Application, ApplicationId, ApplicationKind, ApplicationState, Ban, Ending, GroupId, Member,
-    Moment, Profile, Role, UserId,
+    Application, ApplicationId, ApplicationKind, ApplicationState, Ban, Ending, GroupId, IdMap,
+    Member, Moment, Profile, Role, UserId,
 };
 use crate::rules::GroupFacts;
 
@@ -44,7 +44,7 @@ pub(super) struct RelationRow {
 pub(crate) async fn relations(
     connection: &mut PgConnection,
     pairs: &[(GroupId, UserId)],
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<Option<Moment>, sqlx::Error> {
     let group_ids: Vec<&str> = pairs.iter().map(|(group, _)| group.as_str()).collect();
     let user_ids: Vec<&str> = pairs.iter().map(|(_, user)| user.as_str()).collect();
@@ -101,7 +101,7 @@ pub(crate) async fn relations(
 
 pub(super) fn take_relation(
     row: RelationRow,
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let (Some(group), Some(user)) = (row.group_id, row.user_id) else { return Ok(()) };
     let (group, user) = (GroupId::from_stored(&group), UserId::from_stored(&user));
@@ -152,7 +152,7 @@ pub(super) fn take_relation(
 pub(crate) async fn managers(
     connection: &mut PgConnection,
     ids: &[GroupId],
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query!(
@@ -176,7 +176,7 @@ pub(crate) async fn managers(
 pub(crate) async fn profiles(
     connection: &mut PgConnection,
     ids: &[GroupId],
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let texts: Vec<&str> = ids.iter().map(GroupId::as_str).collect();
     let rows = sqlx::query!(
@@ -275,7 +275,7 @@ impl TryFrom<ApplicationRow> for Application {
 pub(crate) async fn applications(
     connection: &mut PgConnection,
     wanted: &[(GroupId, ApplicationId)],
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let group_ids: Vec<&str> = wanted.iter().map(|(group, _)| group.as_str()).collect();
     let ids: Vec<ApplicationId> = wanted.iter().map(|(_, id)| *id).collect();
@@ -300,7 +300,7 @@ pub(crate) async fn some_applications(
     connection: &mut PgConnection,
     id: &GroupId,
     most: i64,
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let rows = sqlx::query_as!(
         ApplicationRow,
@@ -321,7 +321,7 @@ pub(crate) async fn applications_by(
     id: &GroupId,
     from_user: &UserId,
     most: usize,
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     let rows = sqlx::query_as!(
         ApplicationRow,
@@ -341,7 +341,7 @@ pub(crate) async fn applications_by(
 pub(crate) async fn lingering(
     connection: &mut PgConnection,
     users: &[&UserId],
-) -> Result<HashMap<UserId, bool>, sqlx::Error> {
+) -> Result<IdMap<UserId, bool>, sqlx::Error> {
     let ids: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
     let rows = sqlx::query!(
         r#"select u.user_id as "user_id!",
@@ -359,7 +359,7 @@ pub(crate) async fn lingering(
 
 fn take_applications(
     rows: Vec<ApplicationRow>,
-    groups: &mut HashMap<GroupId, GroupFacts>,
+    groups: &mut IdMap<GroupId, GroupFacts>,
 ) -> Result<(), sqlx::Error> {
     for row in rows {
         let application = Application::try_from(row)?;

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::unknown_code;
 use crate::model::{
-    Group, GroupId, GroupType, InviteConsent, InviteOption, JoinOption, Moment, User, UserId,
+    Group, GroupId, GroupType, IdSet, InviteConsent, InviteOption, JoinOption, Moment, User, UserId,
 };
 
 /// The columns of a group's row.
@@ -148,8 +148,8 @@ impl TryFrom<UserRow> for User {
 /// one's own events go on behind those of the old one.
 pub(crate) async fn lock_users(
     connection: &mut PgConnection,
-    lock: &BTreeSet<UserId>,
-    make: &BTreeSet<UserId>,
+    lock: &IdSet<UserId>,
+    make: &IdSet<UserId>,
     now: Moment,
 ) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
     let ids: Vec<&str> = lock.iter().map(UserId::as_str).collect();
@@ -211,7 +211,7 @@ pub(crate) fn unseen(id: &UserId, now: Moment) -> User {
 /// Users as they are, without a lock.
 pub(crate) async fn read_users(
     connection: &mut PgConnection,
-    ids: &BTreeSet<UserId>,
+    ids: &IdSet<UserId>,
 ) -> Result<BTreeMap<UserId, User>, sqlx::Error> {
     let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
     let rows = sqlx::query_as!(

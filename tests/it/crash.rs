@@ -128,6 +128,19 @@ async fn a_server_killed_in_the_middle_of_invites_loses_nothing_it_acknowledged(
     process.kill();
 }
 
+/// Edits groups, which takes transactions of several statements, until it is told to stop.
+fn edit_for_ever(process: &Arc<Process>) -> tokio::task::JoinHandle<()> {
+    let process = process.clone();
+    tokio::spawn(async move {
+        let client = reqwest::Client::new();
+        for number in 0_u64.. {
+            let path = format!("/v1/groups/g{}", number % GROUPS);
+            let body = json!({ "groupName": format!("n{number}") });
+            process.patch(&client, "owner", &path, &body).await;
+        }
+    })
+}
+
 /// Whether a lane of a frozen server is in the middle of a transaction that holds rows.
 async fn holds_a_transaction(pool: &PgPool) -> bool {
     let count: i64 = sqlx::query_scalar(
@@ -151,6 +164,7 @@ async fn a_node_frozen_in_a_transaction_holds_the_others_up_only_as_long_as_the_
     let pool = PgPool::connect(&database).await.expect("the database");
     let serial = Arc::new(AtomicU64::new(0));
     let callers = Callers::start(&frozen, 16, &serial);
+    let editors = edit_for_ever(&frozen);
     eventually("it is frozen in the middle of a transaction", || async {
         frozen.signal("STOP");
         // What it had sent already comes to its end; what stays open is held by the frozen process.
@@ -178,6 +192,7 @@ async fn a_node_frozen_in_a_transaction_holds_the_others_up_only_as_long_as_the_
     // Five seconds until PostgreSQL ends the frozen session, and a little for the way there.
     assert!(slowest < Some(Duration::from_secs(9)), "the others waited for {slowest:?}");
     frozen.signal("CONT");
+    editors.abort();
     let acknowledged = callers.end().await;
     check_acknowledged(&other, &acknowledged).await;
     check_invariants(&database).await;

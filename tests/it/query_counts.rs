@@ -10,6 +10,7 @@ mod tap;
 mod together;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -66,9 +67,20 @@ impl Counted {
     }
 }
 
-/// Both lists are the same, statement by statement, and there are any.
+/// Both lists are the same, statement by statement, and there are any. Where a transaction began and how it ended may
+/// differ: that depends on the call before. So may the parts of the statement that writes: who is new in the one call
+/// is known in the other.
 #[track_caller]
 fn same(what: &str, few: &[String], many: &[String]) {
+    let words = ["begin", "commit", "commit and chain", "rollback", "rollback and chain"];
+    let work = |all: &[String]| -> Vec<String> {
+        let of_call = all.iter().filter(|text| !words.contains(&text.as_str()));
+        let named = of_call.map(|text| {
+            if text.contains("insert into batches") { "the write".to_owned() } else { text.clone() }
+        });
+        named.collect()
+    };
+    let (few, many) = (work(few), work(many));
     println!("{what}: {} statements for few, {} for many", few.len(), many.len());
     assert_eq!(few, many, "{what}");
     assert!(!few.is_empty(), "{what}: nothing was counted");
@@ -138,26 +150,37 @@ async fn an_invitation_of_300_takes_as_many_statements_as_one_of_3() {
     counted_batch("invite, tried", "invite?dryRun=true", Before::Strangers, json!({})).await;
 }
 
-/// The usual changes of memberships take three round trips: one that locks the group and reads whatever the
-/// decision asks for, one that writes, and the commit.
+/// The usual changes of memberships take two round trips: one that reads whatever the decision asks for, and one that
+/// writes and commits. A key for retries takes one more.
 #[tokio::test]
-async fn who_comes_and_goes_costs_three_round_trips() {
+async fn who_comes_and_goes_costs_two_round_trips() {
     let counted = Counted::new().await;
     group(&counted, "g", &people("old", 3)).await;
+    // Whatever the lane began before comes to its end.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let calls = [
-        ("invite", json!({ "userList": people("new", 20) })),
-        ("kick", json!({ "userList": ["old000"] })),
+        ("invite", people("new", 20)),
+        ("invite", vec!["new000".to_owned(), "first".to_owned()]),
+        ("kick", people("old", 2)),
+        ("invite", people("old", 2)),
     ];
-    for (call, body) in calls {
+    for (call, users) in calls {
+        let body = json!({ "userList": users });
         let statements = counted.v1("POST", &format!("/v1/groups/g/{call}"), body).await;
-        let begin: Vec<&str> = statements.iter().map(|text| text.trim_start()).collect();
-        assert!(begin[0].starts_with("with held as"), "{call}: {begin:?}");
-        assert!(begin[1].starts_with("with\n"), "{call}: {begin:?}");
-        assert_eq!(begin.last(), Some(&"commit and chain"), "{call}: {begin:?}");
-        // Whoever leaves has a row of the group's already, which is written for itself.
-        let more = usize::from(call == "kick");
-        assert_eq!(begin.len(), 3 + more, "{call}: {begin:?}");
+        let [look, write] = statements.as_slice() else { panic!("{call}: {statements:?}") };
+        assert!(look.starts_with("with held as"), "{call}: {look}");
+        assert!(write.starts_with("with groups_written as"), "{call}: {write}");
     }
+    let body = json!({ "userList": ["another"] });
+    let keyed = counted.of(async |server| {
+        let url = format!("{}/v1/groups/g/invite", server.url());
+        let call = reqwest::Client::new().post(url).bearer_auth(server.token(ADMIN));
+        let answer = call.header("Idempotency-Key", "k").json(&body).send().await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+    });
+    let keyed = keyed.await;
+    assert_eq!(keyed.len(), 3, "{keyed:?}");
+    assert!(keyed[1].starts_with("select scope"), "{keyed:?}");
     counted.end().await;
 }
 

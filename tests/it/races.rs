@@ -1,12 +1,15 @@
 //! Limits and locks under real concurrency: two servers on one PostgreSQL.
 
+mod optimistic;
+
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Executor, PgPool};
+use sqlx::PgPool;
 
-use crate::common::{ADMIN, Answer, Server, cluster, eventually, metric, results};
+use crate::common::{ADMIN, Server, cluster, eventually, results};
 
 /// Two servers on a new database; callers take turns between them.
 struct Pair {
@@ -174,107 +177,6 @@ async fn two_servers_make_the_same_group_only_once() {
     pair.end().await;
 }
 
-/// Calls while another session holds something in an open transaction. Once somebody waits for it, something
-/// else is done in a third session, and the transaction commits.
-async fn call_across(
-    server: &Server,
-    hold: &str,
-    meanwhile: &str,
-    call: impl Future<Output = Answer>,
-) -> Answer {
-    let pool = PgPool::connect(server.database_url()).await.expect("the database");
-    let mut other = pool.acquire().await.expect("a connection");
-    other.execute("begin").await.expect("a transaction");
-    other.execute(AssertSqlSafe(hold)).await.expect(hold);
-    let release = async {
-        eventually("a lane waits", || async {
-            let waiting = "select count(*) from pg_stat_activity
-                            where datname = current_database() and application_name = 'muster lane'
-                              and wait_event_type = 'Lock'";
-            let lanes: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.expect("a count");
-            (lanes > 0).then_some(())
-        })
-        .await;
-        pool.execute(AssertSqlSafe(meanwhile)).await.expect(meanwhile);
-        other.execute("commit").await.expect("a commit");
-    };
-    tokio::join!(call, release).0
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_changes_between_the_reading_and_the_writing_is_decided_anew() {
-    let pair = Pair::start(&[]).await;
-    let server = pair.turn(0);
-    server.group("owner", "g", "Work", json!({})).await;
-    let cases = [("group_limit = 0", 4), ("invite_consent = 2", 3), ("nick_name = 'n'", 1)];
-    // Before the write begins, and while it waits for the row.
-    for (turn, early) in [true, false].into_iter().enumerate() {
-        for (number, (setting, result)) in cases.into_iter().enumerate() {
-            let user = format!("u{turn}{number}");
-            server.put(ADMIN, &format!("/v1/users/{user}"), json!({})).await.ok();
-            let change = format!("update users set {setting} where user_id = '{user}'");
-            let (hold, meanwhile) = if early {
-                ("lock table group_events in access exclusive mode", change.as_str())
-            } else {
-                (change.as_str(), "select 1")
-            };
-            let (user, friend) = (user.as_str(), format!("friend-of-{user}"));
-            let body = json!({ "userList": [user, friend] });
-            let call = server.post("owner", "/v1/groups/g/invite", body);
-            let answer = call_across(server, hold, meanwhile, call).await;
-            let expected = [(user.to_owned(), result), (friend, 1)];
-            assert_eq!(results(&answer.ok()), expected, "{change}, early: {early}");
-        }
-    }
-    let db = PgPool::connect(server.database_url()).await.expect("the database");
-    let names = "select count(*) from users where nick_name = 'n'";
-    let kept: i64 = sqlx::query_scalar(names).fetch_one(&db).await.expect("a count");
-    assert_eq!(kept, 2);
-    pair.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn where_groups_share_a_user_few_batches_run_twice() {
-    let database = cluster::fresh_database().await;
-    let server = Server::on(&database, &[("MUSTER_LANES", "4")]).await;
-    for group in 0..40 {
-        server.group(ADMIN, &format!("g{group}"), "Public", json!({})).await;
-    }
-    let callers = (0..16).map(|caller: usize| {
-        let server = &server;
-        async move {
-            for turn in 0..60 {
-                let verb = if turn % 2 == 0 { "invite" } else { "kick" };
-                let path = format!("/v1/groups/g{}/{verb}", (caller * 7 + turn) % 40);
-                server.post(ADMIN, &path, json!({ "userList": ["everywhere"] })).await.ok();
-            }
-        }
-    });
-    join_all(callers).await;
-    let batches = metric(&server, "muster_batches_total").await;
-    let raced = metric(&server, "muster_batch_retries_total{cause=\"raced\"}").await;
-    println!("{batches} batches, {raced} ran twice");
-    assert!(raced * 8 < batches, "{raced} of {batches} batches ran twice");
-    server.check_invariants().await;
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_somebody_else_holds_is_decided_on_as_it_is_afterwards() {
-    let pair = Pair::start(&[]).await;
-    let server = pair.turn(0);
-    server.group("owner", "g", "Work", json!({ "maxMemberCount": 2 })).await;
-    let change = "with g as (update groups set max_members = 1 where group_id = 'g')
-                  insert into bans (group_id, user_id, reason, banned_by, banned_at)
-                  values ('g', 'banned', '', 'owner', now())";
-    let call = server.post("owner", "/v1/groups/g/invite", json!({ "userList": ["banned"] }));
-    let answer = call_across(server, change, "select 1", call).await;
-    assert_eq!(results(&answer.ok()), [("banned".to_owned(), 0)]);
-    let body = json!({ "userList": ["anybody"] });
-    server.post("owner", "/v1/groups/g/invite", body).await.refused(409, 10014, "group_full");
-    pair.end().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_kept_out_and_a_member_however_ban_and_invitation_meet() {
     let pair = Pair::start(&[]).await;
@@ -317,8 +219,8 @@ async fn a_lane_that_waits_for_work_holds_nothing_up() {
     // Its next transaction is open already for a moment, and ends by itself.
     let mut seen = Vec::new();
     for number in 0..50 {
-        let body = json!({ "userList": [format!("u{number}")] });
-        server.post(ADMIN, "/v1/groups/g/invite", body).await.ok();
+        let body = json!({ "groupName": format!("n{number}") });
+        server.call(Method::PATCH, ADMIN, "/v1/groups/g", Some(body)).await.ok();
         let row: (String, bool, i64) =
             sqlx::query_as(of_lane).fetch_one(&pool).await.expect("pg_stat_activity");
         assert_eq!((row.1, row.2), (false, 0), "{row:?}");

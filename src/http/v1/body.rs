@@ -13,7 +13,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAcce
 
 use super::problem::Problem;
 use crate::http::{App, BODY_BYTES};
-use crate::model::{Error, Reason, UserId};
+use crate::model::{Error, IdSet, Reason, UserId};
 
 /// Longest time for a body to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
@@ -180,10 +180,10 @@ fn without_place(message: &str) -> &str {
 /// # Errors
 /// [`Reason::InvalidUserId`] naming the entry.
 pub fn user_list(app: &App, field: &str, texts: &[String]) -> Result<Vec<UserId>, Error> {
-    let mut seen = std::collections::HashSet::with_capacity(texts.len());
+    let mut seen = IdSet::default();
     let mut users = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
-        let user = UserId::parse(text, app.limits.user_id_bytes, &format!("{field}[{index}]"))?;
+        let user = UserId::parse(text, app.limits.user_id_bytes, format_args!("{field}[{index}]"))?;
         if seen.insert(user.clone()) {
             users.push(user);
         }

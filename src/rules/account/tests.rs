@@ -1,7 +1,5 @@
 //! The end of credentials and accounts, as the functions they are.
 
-use std::collections::HashMap;
-
 use super::*;
 use crate::model::event::UserEvent;
 use crate::model::{
@@ -75,8 +73,8 @@ fn facts(carol: Option<User>) -> Facts {
     };
     let of_group = GroupFacts {
         group: Some(group),
-        known: [user("carol")].into(),
-        members: HashMap::from([(user("carol"), member)]),
+        known: [user("carol")].into_iter().collect(),
+        members: [(user("carol"), member)].into_iter().collect(),
         ..GroupFacts::default()
     };
     facts.groups.insert(group_id(), of_group);

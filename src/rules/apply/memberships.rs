@@ -36,9 +36,7 @@ impl Facts {
         let user_rev = user.membership_rev;
         let Some(facts) = self.groups.get_mut(id) else { return };
         let before = facts.members.get(user_id);
-        if before.is_none() {
-            self.changes.new_members.insert((id.clone(), user_id.clone()));
-        }
+        let is_new = before.is_none();
         let member = Member {
             role,
             joined_seq: entry.seq,
@@ -58,7 +56,7 @@ impl Facts {
         {
             managers.insert(user_id.clone());
         }
-        self.changes.members.insert((id.clone(), user_id.clone()));
+        self.changes.note_member(id, user_id, is_new);
     }
 
     pub(super) fn end_memberships(&mut self, id: &GroupId, users: &[UserId]) {
@@ -88,7 +86,7 @@ impl Facts {
         if let Some(managers) = &mut facts.managers {
             managers.remove(user_id);
         }
-        self.changes.members.insert((id.clone(), user_id.clone()));
+        self.changes.note_member(id, user_id, false);
     }
 
     /// Gives members a role; who has none in the group is passed over.
@@ -106,7 +104,7 @@ impl Facts {
                     managers.remove(user);
                 }
             }
-            self.changes.members.insert((id.clone(), user.clone()));
+            self.changes.note_member(id, user, false);
         }
     }
 
@@ -139,7 +137,7 @@ impl Facts {
                 None => member.custom_fields.remove(key),
             };
         }
-        self.changes.members.insert((id.clone(), change.user.clone()));
+        self.changes.note_member(id, &change.user, false);
     }
 
     /// Marks a group as gone. Those members that are not among the facts are released afterwards.

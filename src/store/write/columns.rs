@@ -1,14 +1,16 @@
 //! Rows as columns: what `unnest` takes.
 
-use std::collections::HashMap;
-
+use super::NewReply;
 use crate::model::{
-    Application, ApplicationId, Group, GroupId, LogEntry, Member, Moment, StreamKey, UserId,
+    Application, ApplicationId, Group, GroupId, IdMap, LogEntry, Member, Moment, StreamKey, UserId,
 };
 use crate::rules::Facts;
 use crate::rules::limits::group_limit;
 use crate::store::ahead::RowVersion;
 use crate::store::fields;
+
+/// A query whose parameters are being put together.
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// Groups as columns.
 #[derive(Default)]
@@ -68,19 +70,26 @@ pub(super) struct MemberColumns<'a> {
 }
 
 impl<'a> MemberColumns<'a> {
-    /// Those that have no row yet (`new`), or those that have one.
-    pub(super) fn of(facts: &'a Facts, new: bool) -> Self {
-        let mut columns = Self::default();
-        for pair @ (group, user) in &facts.changes.members {
-            let member = facts.groups.get(group).and_then(|of_group| of_group.members.get(user));
-            let is_new = facts.changes.new_members.contains(pair);
-            if let Some(member) = member
-                && is_new == new
-            {
-                columns.push(group, user, member);
+    /// Those that have no row yet, and those that have one.
+    pub(super) fn of(facts: &'a Facts) -> (Self, Self) {
+        let (mut new, mut changed) = (Self::default(), Self::default());
+        for (group, users) in &facts.changes.members {
+            let Some(of_group) = facts.groups.get(group) else { continue };
+            for (user, is_new) in users {
+                if let Some(member) = of_group.members.get(user) {
+                    let columns = if *is_new { &mut new } else { &mut changed };
+                    columns.push(group, user, member);
+                }
             }
         }
-        columns
+        (new, changed)
+    }
+
+    pub(super) fn bind(&'a self, query: Query<'a>) -> Query<'a> {
+        let query = query.bind(&self.groups).bind(&self.users).bind(&self.roles);
+        let query = query.bind(&self.joined_seqs).bind(&self.left_seqs);
+        let query = query.bind(&self.past_joined).bind(&self.past_left).bind(&self.joined_at);
+        query.bind(&self.name_cards).bind(&self.mutes).bind(&self.revs).bind(&self.fields)
     }
 
     fn push(&mut self, group: &'a GroupId, user: &'a UserId, member: &'a Member) {
@@ -114,20 +123,17 @@ pub(super) struct UserColumns<'a> {
 }
 
 impl<'a> UserColumns<'a> {
-    /// Those that have no row yet (`fresh`), or those that have one.
-    pub(super) fn of(
-        facts: &'a Facts,
-        fresh: bool,
-        versions: &HashMap<UserId, RowVersion>,
-    ) -> Self {
-        let mut columns = Self::default();
+    /// Those that have no row yet, and those that have one.
+    pub(super) fn of(facts: &'a Facts, versions: &IdMap<UserId, RowVersion>) -> (Self, Self) {
+        let (mut fresh, mut known) = (Self::default(), Self::default());
         let changes = &facts.changes;
         // A profile needs a row, too.
-        let accounts = changes.accounts.iter().filter(|id| fresh && !changes.users.contains(*id));
+        let accounts = changes.accounts.iter().filter(|id| !changes.users.contains(*id));
+        let accounts =
+            accounts.filter(|id| matches!(facts.users.get(*id), Some(Some(user)) if user.fresh));
         for id in changes.users.iter().chain(accounts) {
-            if let Some(Some(user)) = facts.users.get(id)
-                && user.fresh == fresh
-            {
+            if let Some(Some(user)) = facts.users.get(id) {
+                let columns = if user.fresh { &mut fresh } else { &mut known };
                 columns.created.push(user.created_at);
                 columns.ids.push(user.id.as_str());
                 columns.groups.push(user.group_count);
@@ -138,7 +144,21 @@ impl<'a> UserColumns<'a> {
                 columns.versions.push(versions.get(id).map(|version| version.bits()));
             }
         }
-        columns
+        (fresh, known)
+    }
+}
+
+impl UserColumns<'_> {
+    /// Of users who have a row.
+    pub(super) fn bind_known<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        let query = query.bind(&self.ids).bind(&self.groups).bind(&self.caps);
+        query.bind(&self.pending).bind(&self.revs).bind(&self.seqs).bind(&self.versions)
+    }
+
+    /// Of users who have none yet, with the numbers of their newest own events before.
+    pub(super) fn bind_made<'q>(&'q self, query: Query<'q>, before: &'q [i64]) -> Query<'q> {
+        let query = query.bind(&self.ids).bind(&self.created).bind(&self.groups).bind(&self.caps);
+        query.bind(&self.pending).bind(&self.revs).bind(&self.seqs).bind(before)
     }
 }
 
@@ -168,6 +188,39 @@ impl<'a> EntryColumns<'a> {
             columns.frames.push(&entry.frame);
         }
         columns
+    }
+}
+
+impl EntryColumns<'_> {
+    pub(super) fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        let query = query.bind(&self.streams).bind(&self.seqs).bind(&self.kinds);
+        query.bind(&self.at).bind(&self.frames)
+    }
+}
+
+/// Stored replies as columns, in the order of their keys.
+#[derive(Default)]
+pub(super) struct ReplyColumns<'a> {
+    pub(super) scopes: Vec<&'a [u8]>,
+    pub(super) bodies: Vec<&'a [u8]>,
+    pub(super) texts: Vec<&'a str>,
+}
+
+impl<'a> ReplyColumns<'a> {
+    pub(super) fn of(replies: &'a [NewReply]) -> Self {
+        let mut sorted: Vec<&NewReply> = replies.iter().collect();
+        sorted.sort_by_key(|reply| reply.scope);
+        let mut columns = Self::default();
+        for reply in sorted {
+            columns.scopes.push(&reply.scope);
+            columns.bodies.push(&reply.body);
+            columns.texts.push(&reply.reply);
+        }
+        columns
+    }
+
+    pub(super) fn bind(&'a self, query: Query<'a>) -> Query<'a> {
+        query.bind(&self.scopes).bind(&self.bodies).bind(&self.texts)
     }
 }
 

@@ -1,20 +1,17 @@
-//! What nearly every batch writes: groups, memberships, counters of users, entries of logs.
-//!
-//! Each row to be changed is looked up by its key first (`offset 0` keeps it so), then written in its place: it
-//! stays there, for it is locked or must not have changed. Users who are not locked yet are written, and so
-//! locked, in the order of the columns, which is that of bytes: lanes know no other plan than one by one. As a plain
-//! join, a plan that was made while a table was tiny goes through the
-//! whole table for every batch, until statistics are taken anew: at 31,000 users that was five times slower.
+//! What nearly every batch writes, in one statement: groups, memberships, counters of users, entries of logs.
 
-use std::collections::HashMap;
+use sqlx::{AssertSqlSafe, PgConnection};
 
-use sqlx::PgConnection;
-
+use super::NewReply;
 use super::WriteError;
-use super::columns::{Columns, EntryColumns, MemberColumns, UserColumns};
-use crate::model::{Group, LogEntry, Moment, StreamKey, UserId};
+use super::columns::{Columns, EntryColumns, MemberColumns, ReplyColumns, UserColumns};
+use super::parts::statement;
+use crate::model::{Group, IdMap, LogEntry, StreamKey};
 use crate::rules::Facts;
-use crate::store::ahead::RowVersion;
+use crate::store::ahead::Versions;
+
+/// What PostgreSQL says if not all rows were written.
+const NOT_WHOLE: &str = "22012";
 
 fn groups(facts: &Facts, created: bool) -> Vec<&Group> {
     let changes = &facts.changes;
@@ -61,170 +58,54 @@ pub(super) async fn create_groups(
 }
 
 /// The rows that nearly every batch writes, in one statement.
-#[expect(clippy::too_many_lines, reason = "one statement and its parameters")]
 pub(super) async fn write_main(
     connection: &mut PgConnection,
     batch: uuid::Uuid,
     facts: &Facts,
-    versions: &HashMap<UserId, RowVersion>,
+    versions: &Versions,
+    replies: &[NewReply],
 ) -> Result<(), WriteError> {
     let groups = groups(facts, false);
     let group = Columns::of(&groups);
     let before: Vec<i64> = groups.iter().map(|group| seq_before(facts, group)).collect();
-    let member = MemberColumns::of(facts, true);
-    let user = UserColumns::of(facts, false, versions);
-    let fresh = UserColumns::of(facts, true, versions);
-    let fresh_before: Vec<i64> = seqs_before(facts, &fresh);
+    let version = |group: &&Group| versions.groups.get(&group.id).map(|version| version.bits());
+    let group_versions: Vec<Option<i32>> = groups.iter().map(version).collect();
+    let (member, changed) = MemberColumns::of(facts);
+    let (fresh, user) = UserColumns::of(facts, &versions.users);
+    let fresh_before = seqs_before(facts, &fresh);
     let entry = EntryColumns::of(&facts.changes.entries, true);
-    let written = sqlx::query!(
-        r#"with
-           written_groups as (
-               update groups g
-                  set owner_id = u.owner_id, join_option = u.join_option,
-                      invite_option = u.invite_option, max_members = u.max_members,
-                      member_count = u.member_count, pending_count = u.pending_count,
-                      seq = u.seq, dismissed_at = u.dismissed_at, mute_all = u.mute_all
-                 from (select unnest($1::text[]) as group_id, unnest($2::text[]) as owner_id,
-                              unnest($3::smallint[]) as join_option,
-                              unnest($4::smallint[]) as invite_option,
-                              unnest($5::integer[]) as max_members,
-                              unnest($6::integer[]) as member_count,
-                              unnest($7::integer[]) as pending_count, unnest($8::bigint[]) as seq,
-                              unnest($9::timestamptz[]) as dismissed_at,
-                              unnest($10::bigint[]) as seq_before,
-                              unnest($34::boolean[]) as mute_all) u
-                cross join lateral (select x.ctid as place from groups x
-                                     where x.group_id = u.group_id offset 0) k
-                where g.ctid = k.place and g.seq = u.seq_before
-                  and (u.max_members is null or u.member_count <= u.max_members
-                       or u.member_count <= g.member_count)
-               returning 1
-           ),
-           written_members as (
-               insert into members (group_id, user_id, role, joined_seq, left_seq,
-                      past_joined_seq, past_left_seq, joined_at, name_card, mute_until, user_rev,
-                      custom_fields)
-               select unnest($11::text[]), unnest($12::text[]), unnest($13::smallint[]),
-                      unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[]),
-                      unnest($17::bigint[]), unnest($18::timestamptz[]), unnest($19::text[]),
-                      unnest($20::timestamptz[]), unnest($21::bigint[]),
-                      unnest($35::text[])::jsonb
-               returning 1
-           ),
-           fresh_users as (
-               insert into users (user_id, created_at, group_count, pending_count, membership_rev,
-                      user_seq)
-               select u.user_id, u.created_at, u.group_count, u.pending_count, u.membership_rev,
-                      u.user_seq
-                 from (select unnest($36::text[]) as user_id,
-                              unnest($37::timestamptz[]) as created_at,
-                              unnest($38::integer[]) as group_count, unnest($39::integer[]) as cap,
-                              unnest($40::integer[]) as pending_count,
-                              unnest($41::bigint[]) as membership_rev,
-                              unnest($42::bigint[]) as user_seq,
-                              unnest($43::bigint[]) as seq_before) u
-                where u.group_count <= u.cap
-                  and u.seq_before = coalesce((select r.user_seq from revocations r
-                                                where r.user_id = u.user_id), 0)
-                order by u.user_id collate "C"
-               returning 1
-           ),
-           written_users as (
-               update users x
-                  set group_count = u.group_count, pending_count = u.pending_count,
-                      membership_rev = u.membership_rev, user_seq = u.user_seq
-                 from (select unnest($22::text[]) as user_id,
-                              unnest($23::integer[]) as group_count, unnest($24::integer[]) as cap,
-                              unnest($25::integer[]) as pending_count,
-                              unnest($26::bigint[]) as membership_rev,
-                              unnest($27::bigint[]) as user_seq,
-                              unnest($44::integer[]) as version) u
-                cross join lateral (select y.ctid as place from users y
-                                     where y.user_id = u.user_id offset 0) k
-                where x.ctid = k.place
-                  and (u.version is null or x.xmin = u.version)
-                  and (u.group_count <= u.cap or u.group_count <= x.group_count)
-               returning 1
-           ),
-           written_events as (
-               insert into group_events (group_id, seq, kind, at, frame)
-               select unnest($28::text[]), unnest($29::bigint[]), unnest($30::smallint[]),
-                      unnest($31::timestamptz[]), unnest($32::text[])
-               returning 1
-           ),
-           written_batch as (
-               insert into batches (batch_id, committed_at) values ($33, clock_timestamp())
-           )
-           select (select count(*) from written_groups) as "groups!",
-                  (select count(*) from written_members) as "members!",
-                  (select count(*) from written_users) as "users!",
-                  (select count(*) from fresh_users) as "fresh!",
-                  (select count(*) from written_events) as "events!""#,
-        &group.ids as &[&str],
-        &group.owners as &[Option<&str>],
-        &group.join_options,
-        &group.invite_options,
-        &group.max_members as &[Option<i32>],
-        &group.member_counts,
-        &group.pending_counts,
-        &group.seqs,
-        &group.dismissed as &[Option<Moment>],
-        &before,
-        &member.groups as &[&str],
-        &member.users as &[&str],
-        &member.roles,
-        &member.joined_seqs,
-        &member.left_seqs as &[Option<i64>],
-        &member.past_joined as &[Option<i64>],
-        &member.past_left as &[Option<i64>],
-        &member.joined_at,
-        &member.name_cards as &[&str],
-        &member.mutes as &[Option<Moment>],
-        &member.revs,
-        &user.ids as &[&str],
-        &user.groups,
-        &user.caps,
-        &user.pending,
-        &user.revs,
-        &user.seqs,
-        &entry.streams as &[&str],
-        &entry.seqs,
-        &entry.kinds,
-        &entry.at,
-        &entry.frames as &[&str],
-        batch,
-        &group.mute_all,
-        &member.fields as &[Option<String>],
-        &fresh.ids as &[&str],
-        &fresh.created,
-        &fresh.groups,
-        &fresh.caps,
-        &fresh.pending,
-        &fresh.revs,
-        &fresh.seqs,
-        &fresh_before,
-        &user.versions as &[Option<i32>],
-    )
-    .fetch_one(connection)
-    .await?;
-    let expected = [
-        (written.groups, groups.len(), "groups"),
-        (written.members, member.users.len(), "members"),
-        (written.users, user.ids.len(), "users"),
-        (written.fresh, fresh.ids.len(), "fresh users"),
-        (written.events, entry.streams.len(), "events"),
+    let reply = ReplyColumns::of(replies);
+    let rows = [
+        group.ids.len(),
+        member.users.len(),
+        changed.users.len(),
+        user.ids.len(),
+        fresh.ids.len(),
+        entry.streams.len(),
+        reply.texts.len(),
     ];
-    for (written, wanted, what) in expected {
-        if usize::try_from(written).ok() != Some(wanted) {
-            return Err(WriteError::Wall(what));
+    let counts = rows.iter().filter(|rows| **rows > 0);
+    let counts: Vec<i64> = counts.map(|rows| i64::try_from(*rows).unwrap_or(i64::MAX)).collect();
+    let query = sqlx::query(AssertSqlSafe(statement(&rows)));
+    let query = query.bind(&group.ids).bind(&group.owners).bind(&group.join_options);
+    let query = query.bind(&group.invite_options).bind(&group.max_members);
+    let query = query.bind(&group.member_counts).bind(&group.pending_counts).bind(&group.seqs);
+    let query = query.bind(&group.dismissed).bind(&group.mute_all);
+    let query = query.bind(&before).bind(&group_versions);
+    let query = fresh.bind_made(user.bind_known(changed.bind(member.bind(query))), &fresh_before);
+    let query = reply.bind(entry.bind(query)).bind(facts.now);
+    match query.bind(batch).bind(&counts).execute(connection).await {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_WHOLE) => {
+            Err(WriteError::Wall("rows"))
         }
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// The numbers of the users' newest own events before this batch.
 fn seqs_before(facts: &Facts, users: &UserColumns<'_>) -> Vec<i64> {
-    let mut written: HashMap<&str, i64> = HashMap::new();
+    let mut written: IdMap<&str, i64> = IdMap::default();
     for entry in &facts.changes.entries {
         if let StreamKey::User(user) = &entry.stream {
             *written.entry(user.as_str()).or_default() += 1;

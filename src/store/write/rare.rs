@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::columns::{ApplicationColumns, EntryColumns, MemberColumns};
-use super::{NewReply, WriteError};
+use super::WriteError;
+use super::columns::{ApplicationColumns, EntryColumns};
 use crate::model::{Application, Ban, GroupId, LogEntry, Moment, Profile, User, UserId};
 use crate::rules::Facts;
 use crate::store::fields;
@@ -261,85 +261,5 @@ pub(super) async fn write_releases(
     sqlx::query!("delete from group_releases where group_id = any($1::text[])", &done as &[&str])
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-/// Replies for callers' retries.
-pub(super) async fn write_replies(
-    connection: &mut PgConnection,
-    now: Moment,
-    replies: &[NewReply],
-) -> Result<(), WriteError> {
-    if replies.is_empty() {
-        return Ok(());
-    }
-    let mut sorted: Vec<&NewReply> = replies.iter().collect();
-    sorted.sort_by_key(|reply| reply.scope);
-    let scopes: Vec<&[u8]> = sorted.iter().map(|reply| reply.scope.as_slice()).collect();
-    let bodies: Vec<&[u8]> = sorted.iter().map(|reply| reply.body.as_slice()).collect();
-    let texts: Vec<&str> = sorted.iter().map(|reply| reply.reply.as_str()).collect();
-    // A key whose day is over may be used again; one that somebody stored just now may not.
-    let stored = sqlx::query!(
-        "insert into stored_replies as s (scope, body, reply, stored_at)
-         select u.*, $4::timestamptz from unnest($1::bytea[], $2::bytea[], $3::text[]) as u
-             on conflict (scope) do update
-            set body = excluded.body, reply = excluded.reply, stored_at = excluded.stored_at
-          where s.stored_at <= excluded.stored_at - interval '24 hours'",
-        &scopes as &[&[u8]],
-        &bodies as &[&[u8]],
-        &texts as &[&str],
-        now,
-    )
-    .execute(connection)
-    .await?;
-    if usize::try_from(stored.rows_affected()).ok() != Some(replies.len()) {
-        return Err(WriteError::Wall("stored replies"));
-    }
-    Ok(())
-}
-
-/// Memberships whose rows are there already: ended, begun again, or changed.
-pub(super) async fn write_members(
-    connection: &mut PgConnection,
-    facts: &Facts,
-) -> Result<(), WriteError> {
-    let member = MemberColumns::of(facts, false);
-    if member.users.is_empty() {
-        return Ok(());
-    }
-    let written = sqlx::query!(
-        "update members m
-            set role = u.role, joined_seq = u.joined_seq, left_seq = u.left_seq,
-                past_joined_seq = u.past_joined_seq, past_left_seq = u.past_left_seq,
-                joined_at = u.joined_at, name_card = u.name_card, mute_until = u.mute_until,
-                user_rev = u.user_rev, custom_fields = u.custom_fields::jsonb
-           from (select unnest($1::text[]) as group_id, unnest($2::text[]) as user_id,
-                        unnest($3::smallint[]) as role, unnest($4::bigint[]) as joined_seq,
-                        unnest($5::bigint[]) as left_seq, unnest($6::bigint[]) as past_joined_seq,
-                        unnest($7::bigint[]) as past_left_seq,
-                        unnest($8::timestamptz[]) as joined_at, unnest($9::text[]) as name_card,
-                        unnest($10::timestamptz[]) as mute_until, unnest($11::bigint[]) as user_rev,
-                        unnest($12::text[]) as custom_fields) u
-          cross join lateral (select x.ctid as place from members x
-                               where x.group_id = u.group_id and x.user_id = u.user_id offset 0) k
-          where m.ctid = k.place",
-        &member.groups as &[&str],
-        &member.users as &[&str],
-        &member.roles,
-        &member.joined_seqs,
-        &member.left_seqs as &[Option<i64>],
-        &member.past_joined as &[Option<i64>],
-        &member.past_left as &[Option<i64>],
-        &member.joined_at,
-        &member.name_cards as &[&str],
-        &member.mutes as &[Option<Moment>],
-        &member.revs,
-        &member.fields as &[Option<String>],
-    )
-    .execute(connection)
-    .await?;
-    if usize::try_from(written.rows_affected()).ok() != Some(member.users.len()) {
-        return Err(WriteError::Wall("changed members"));
-    }
     Ok(())
 }

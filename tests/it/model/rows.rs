@@ -122,9 +122,11 @@ impl Tables {
             let profile = facts.groups[id].profile.clone().expect("texts that changed");
             self.profiles.insert(id.clone(), profile);
         }
-        for (id, user) in &changes.members {
-            let member = facts.groups[id].members[user].clone();
-            self.members.insert((id.clone(), user.clone()), member);
+        for (id, users) in &changes.members {
+            for user in users.keys() {
+                let member = facts.groups[id].members[user].clone();
+                self.members.insert((id.clone(), user.clone()), member);
+            }
         }
         for ((id, user), by) in &changes.bans {
             let ban = facts.groups[id].bans[user].clone();
