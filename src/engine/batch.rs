@@ -29,8 +29,21 @@ pub(super) enum Locking {
     /// It locks nothing and fails with [`Failure::Raced`] if something did change. Only if all of its commands allow
     /// that.
     Optimistic,
+    /// It locks groups, and fails if users did change. Only if all of its commands allow that.
+    Groups,
     /// It locks groups and users, and waits for whoever has them.
     Pessimistic,
+}
+
+impl Locking {
+    /// What to do next after something did change.
+    pub(super) fn stricter(self) -> Option<Self> {
+        match self {
+            Self::Optimistic => Some(Self::Groups),
+            Self::Groups => Some(Self::Pessimistic),
+            Self::Pessimistic => None,
+        }
+    }
 }
 
 /// Tries to run commands as one transaction.
@@ -46,7 +59,7 @@ pub(super) async fn attempt(
     let locking = if foreseen { locking } else { Locking::Pessimistic };
     let silence = session.silence;
     let decided = async {
-        if locking == Locking::Pessimistic {
+        if locking != Locking::Optimistic {
             session.begin().await?;
         }
         decide_all(&mut session.connection, commands, locking, rulebook).await
@@ -61,7 +74,7 @@ pub(super) async fn attempt(
             write_at_once(session, decided, batch).await
         }
         Ok(decided) => {
-            let more = locking == Locking::Pessimistic || !decided.is_one_statement();
+            let more = locking != Locking::Optimistic || !decided.is_one_statement();
             write_and_commit(session, decided, batch, more).await
         }
         Err(failure) => Err(undone(session, failure).await),

@@ -20,15 +20,17 @@ use super::{Outbox, Settings, unavailable};
 /// How often a single command runs again for reasons that should not come back.
 const TRIES: u32 = 8;
 
-/// After something changed between the reading and the writing of a batch, so many batches lock what they
-/// read: where nodes share busy groups, or groups that change at the same time share users, it would happen again and
-/// again.
+/// After something changed between the reading and the writing of a batch, so many batches lock their groups, and
+/// if that is not enough their users, too: where nodes share busy groups, or groups that change at the same time
+/// share users, it would happen again and again.
 const WARY: u32 = 64;
 
 pub(super) struct Lane {
     number: usize,
-    /// So many batches lock what they read yet.
+    /// So many batches lock something yet.
     wary: u32,
+    /// What they lock.
+    caution: Locking,
     store: Store,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
@@ -46,7 +48,17 @@ impl Lane {
         outbox: Outbox,
         queue: Arc<Queue>,
     ) -> Self {
-        Self { number, wary: 0, store, settings, metrics, outbox, queue, session: None }
+        Self {
+            number,
+            wary: 0,
+            caution: Locking::Groups,
+            store,
+            settings,
+            metrics,
+            outbox,
+            queue,
+            session: None,
+        }
     }
 
     /// Works until the queue is closed and empty.
@@ -87,7 +99,7 @@ impl Lane {
 
     /// Runs commands as one batch; returns those that it did not answer.
     async fn run_batch(&mut self, mut commands: Vec<Pending>) -> Rest {
-        let mut locking = if self.wary > 0 { Locking::Pessimistic } else { Locking::Optimistic };
+        let mut locking = if self.wary > 0 { self.caution } else { Locking::Optimistic };
         self.wary = self.wary.saturating_sub(1);
         loop {
             commands = answer_late(commands, &unavailable());
@@ -96,9 +108,8 @@ impl Lane {
             }
             match self.attempt(&commands, locking).await {
                 Ok(outcome) => return self.finish(commands, outcome),
-                Err(Failure::Raced(_)) if locking == Locking::Optimistic => {
-                    self.wary = WARY;
-                    locking = Locking::Pessimistic;
+                Err(Failure::Raced(_)) if let Some(stricter) = locking.stricter() => {
+                    (locking, self.caution, self.wary) = (stricter, stricter, WARY);
                 }
                 Err(Failure::Lost(_)) => self.pause().await,
                 Err(Failure::Unknown(outcome, _)) => match self.look_up(*outcome).await {
@@ -193,7 +204,7 @@ impl Lane {
                 let labels = CauseLabels { cause: failure.cause() };
                 self.metrics.batch_retries.get_or_create(&labels).inc();
                 let (lane, commands) = (self.number, commands.len());
-                if matches!(failure, Failure::Raced(_)) && locking == Locking::Optimistic {
+                if matches!(failure, Failure::Raced(_)) && locking.stricter().is_some() {
                     tracing::debug!(lane, commands, "a batch runs again, with locks: {failure:?}");
                 } else {
                     tracing::warn!(lane, commands, "a batch did not commit: {failure:?}");

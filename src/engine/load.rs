@@ -27,7 +27,7 @@ pub(super) async fn find_groups(
         wanted.groups.insert(id.clone());
         let Some(users) = rules::foreseen(command) else { continue };
         wanted.people.entry(id.clone()).or_default().extend(rules::look(command, None).people);
-        if locking == Locking::Optimistic {
+        if locking != Locking::Pessimistic {
             wanted.users.extend(users.into_iter().cloned());
         }
     }
@@ -201,9 +201,11 @@ pub(super) async fn hold_users(
     if wanted.lock.is_empty() {
         return Ok(Held::default());
     }
+    if let Some(held) = seen.and_then(|seen| seen.hold(&wanted)) {
+        return Ok(held);
+    }
     if locking == Locking::Optimistic {
-        let held = seen.and_then(|seen| seen.hold(&wanted));
-        return held.ok_or(Failure::Raced("users who were not foreseen"));
+        return Err(Failure::Raced("users who were not foreseen"));
     }
     let mut found = locks::lock_users(connection, &wanted.lock, &wanted.make, facts.now).await?;
     let users = wanted.lock.into_iter().map(|id| {

@@ -112,6 +112,38 @@ async fn a_group_that_somebody_else_holds_is_decided_on_as_it_is_afterwards() {
     pair.end().await;
 }
 
+/// Of two nodes that write to the same group at once one finds its group changed, and nothing else: it does not get as
+/// far as the members and events that the other one is writing.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nodes_share_busy_groups_few_batches_run_twice_and_none_is_refused() {
+    let pair = Pair::start(&[]).await;
+    for group in 0..3 {
+        pair.turn(0).group("owner", &format!("g{group}"), "Work", json!({})).await;
+    }
+    let callers = (0..24).map(|caller: usize| {
+        let server = pair.turn(caller);
+        async move {
+            for turn in 0..60 {
+                let path = format!("/v1/groups/g{}/invite", (caller / 2 + turn) % 3);
+                let body = json!({ "userList": [format!("u{caller}-{turn}")] });
+                let answer = server.post("owner", &path, body).await;
+                assert_eq!(results(&answer.ok())[0].1, 1);
+            }
+        }
+    });
+    join_all(callers).await;
+    let (mut batches, mut raced, mut refused) = (0, 0, 0);
+    for server in &pair.servers {
+        batches += metric(server, "muster_batches_total").await;
+        raced += metric(server, "muster_batch_retries_total{cause=\"raced\"}").await;
+        refused += metric(server, "muster_batch_retries_total{cause=\"refused\"}").await;
+    }
+    println!("{batches} batches, {raced} ran twice");
+    assert_eq!(refused, 0);
+    assert!(raced > 0 && raced * 5 < batches, "{raced} of {batches} batches ran twice");
+    pair.end().await;
+}
+
 /// The group's row, and what is kept beside it, change after they were read and before they are written.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_changes_between_the_reading_and_the_writing_is_decided_on_anew() {
