@@ -54,8 +54,11 @@ impl Session {
 
     /// Commits, and begins the next transaction with it if there is to be `more`.
     pub(super) async fn commit(&mut self, more: bool) -> Result<(), sqlx::Error> {
-        let committed =
-            self.connection.execute(if more { "commit and chain" } else { "commit" }).await;
+        let committed = if more {
+            self.connection.execute("commit and chain").await
+        } else {
+            self.connection.execute("commit").await
+        };
         // After an error there is none to go on with.
         self.open = more && committed.is_ok();
         committed.map(drop)

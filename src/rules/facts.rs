@@ -1,4 +1,4 @@
-//! What the rules know: the rows that were locked and loaded for a batch.
+//! What the rules know: the rows that were loaded for a batch, locked or to be written only as they were.
 //!
 //! Facts distinguish "absent" from "not loaded". A rule that needs a row nobody loaded stops with
 //! [`Stop::Missing`]; the engine then runs that command again with the row loaded. This happens when an
@@ -54,7 +54,7 @@ pub struct GroupFacts {
 /// Everything the rules see of a batch, and what they changed in it.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The database's time, taken under the locks.
+    /// The database's time, when the rows were read.
     pub now: Moment,
     /// The limits in force.
     pub limits: Arc<Limits>,
@@ -131,12 +131,7 @@ impl Changes {
 impl Changes {
     /// Notes a membership that changed. Who has no row yet has none until the end of the batch.
     pub(super) fn note_member(&mut self, group: &GroupId, user: &UserId, is_new: bool) {
-        if !self.members.contains_key(group) {
-            self.members.insert(group.clone(), BTreeMap::new());
-        }
-        if let Some(of_group) = self.members.get_mut(group) {
-            of_group.entry(user.clone()).or_insert(is_new);
-        }
+        self.members.entry(group.clone()).or_default().entry(user.clone()).or_insert(is_new);
     }
 
     /// Whether the row of every group is noted in which somebody's relation to it changed. By the version of

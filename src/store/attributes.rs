@@ -7,7 +7,7 @@ use crate::model::attributes::{Attributes, GroupAttributes};
 use crate::model::{Error, GroupId, IdMap};
 use crate::rules::GroupFacts;
 
-/// Loads the attributes of each of the groups, whose rows are locked. A group without a row has none yet.
+/// Loads the attributes of each of the groups. A group without a row has none yet.
 pub(crate) async fn load(
     connection: &mut PgConnection,
     ids: &[GroupId],

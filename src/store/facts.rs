@@ -1,4 +1,4 @@
-//! Loading what a batch of the engine decides on, once its groups are locked (see [`super::locks`]).
+//! Loading what a batch of the engine decides on, once its groups are read ([`super::ahead`]) or locked ([`super::locks`]).
 
 use std::collections::BTreeSet;
 

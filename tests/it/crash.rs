@@ -136,7 +136,7 @@ fn edit_for_ever(process: &Arc<Process>) -> tokio::task::JoinHandle<()> {
         for number in 0_u64.. {
             let path = format!("/v1/groups/g{}", number % GROUPS);
             let body = json!({ "groupName": format!("n{number}") });
-            process.patch(&client, "owner", &path, &body).await;
+            process.call(&client, reqwest::Method::PATCH, "owner", &path, &body).await;
         }
     })
 }

@@ -2,10 +2,9 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::NewReply;
-use super::WriteError;
 use super::columns::{Columns, EntryColumns, MemberColumns, ReplyColumns, UserColumns};
 use super::parts::statement;
+use super::{NewReply, WriteError};
 use crate::model::{Group, IdMap, LogEntry, StreamKey};
 use crate::rules::Facts;
 use crate::store::ahead::Versions;

@@ -4,8 +4,8 @@
 //! Each row to be changed is looked up by its key first (`offset 0` keeps it so), then written in its place: it
 //! stays there, for it is locked or must not have changed. Users who are not locked yet are written, and so
 //! locked, in the order of the columns, which is that of bytes: lanes know no other plan than one by one. As a plain
-//! join, a plan that was made while a table was tiny goes through the
-//! whole table for every batch, until statistics are taken anew: at 31,000 users that was five times slower.
+//! join, a plan that was made while a table was tiny goes through the whole table for every batch, until statistics
+//! are taken anew: at 31,000 users that was five times slower.
 
 /// How many parts there are.
 pub(super) const PARTS: usize = 7;

@@ -118,28 +118,24 @@ impl Process {
         path: &str,
         body: &serde_json::Value,
     ) -> Option<(u16, serde_json::Value)> {
-        self.send(client.post(format!("{}{path}", self.url)), user, body).await
+        self.call(client, reqwest::Method::POST, user, path, body).await
     }
 
-    /// Patches as a user; status and body, or nothing when the connection failed.
-    pub(crate) async fn patch(
+    /// Any call as a user; status and body, or nothing when the connection failed.
+    pub(crate) async fn call(
         &self,
         client: &reqwest::Client,
+        method: reqwest::Method,
         user: &str,
         path: &str,
         body: &serde_json::Value,
     ) -> Option<(u16, serde_json::Value)> {
-        self.send(client.patch(format!("{}{path}", self.url)), user, body).await
-    }
-
-    async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        user: &str,
-        body: &serde_json::Value,
-    ) -> Option<(u16, serde_json::Value)> {
-        let request = request.bearer_auth(jwt_of(user, 3_600)).timeout(Duration::from_secs(30));
-        let response = request.json(body).send().await.ok()?;
+        let request = client
+            .request(method, format!("{}{path}", self.url))
+            .bearer_auth(jwt_of(user, 3_600))
+            .timeout(Duration::from_secs(30))
+            .json(body);
+        let response = request.send().await.ok()?;
         let status = response.status().as_u16();
         Some((status, response.json().await.ok()?))
     }

@@ -11,6 +11,18 @@ use super::Pair;
 use crate::common::faulty::{Odds, Wire};
 use crate::common::{ADMIN, Answer, Server, cluster, eventually, metric, results};
 
+/// Waits until a lane waits for a lock.
+async fn a_lane_waits(pool: &PgPool) {
+    eventually("a lane waits", || async {
+        let waiting = "select count(*) from pg_stat_activity
+                        where datname = current_database() and application_name = 'muster lane'
+                          and wait_event_type = 'Lock'";
+        let lanes: i64 = sqlx::query_scalar(waiting).fetch_one(pool).await.expect("a count");
+        (lanes > 0).then_some(())
+    })
+    .await;
+}
+
 /// Calls while another session holds something in an open transaction. Once somebody waits for it, something
 /// else is done in a third session, and the transaction commits.
 async fn call_across(
@@ -24,50 +36,52 @@ async fn call_across(
     other.execute("begin").await.expect("a transaction");
     other.execute(AssertSqlSafe(hold)).await.expect(hold);
     let release = async {
-        eventually("a lane waits", || async {
-            let waiting = "select count(*) from pg_stat_activity
-                            where datname = current_database() and application_name = 'muster lane'
-                              and wait_event_type = 'Lock'";
-            let lanes: i64 = sqlx::query_scalar(waiting).fetch_one(&pool).await.expect("a count");
-            (lanes > 0).then_some(())
-        })
-        .await;
+        a_lane_waits(&pool).await;
         pool.execute(AssertSqlSafe(meanwhile)).await.expect(meanwhile);
         other.execute("commit").await.expect("a commit");
     };
     tokio::join!(call, release).0
 }
 
+/// The batch ran twice, and not for want of a lock.
+async fn ran_twice(server: &Server, what: &str) {
+    let retries = |cause: &str| format!("muster_batch_retries_total{{cause=\"{cause}\"}}");
+    assert_eq!(metric(server, &retries("raced")).await, 1, "{what}");
+    assert_eq!(metric(server, &retries("refused")).await, 0, "{what}");
+}
+
+/// Each time on a new server, whose lanes are not wary yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_changes_between_the_reading_and_the_writing_is_decided_anew() {
-    let pair = Pair::start(&[]).await;
-    let server = pair.turn(0);
-    server.group("owner", "g", "Work", json!({})).await;
     let cases = [("group_limit = 0", 4), ("invite_consent = 2", 3), ("nick_name = 'n'", 1)];
     // Before the write begins, and while it waits for the row.
-    for (turn, early) in [true, false].into_iter().enumerate() {
-        for (number, (setting, result)) in cases.into_iter().enumerate() {
-            let user = format!("u{turn}{number}");
-            server.put(ADMIN, &format!("/v1/users/{user}"), json!({})).await.ok();
-            let change = format!("update users set {setting} where user_id = '{user}'");
+    for early in [true, false] {
+        for (setting, result) in cases {
+            let server = Server::start().await;
+            server.group("owner", "g", "Work", json!({})).await;
+            server.put(ADMIN, "/v1/users/u", json!({})).await.ok();
+            let change = format!("update users set {setting} where user_id = 'u'");
             let (hold, meanwhile) = if early {
                 ("lock table group_events in access exclusive mode", change.as_str())
             } else {
                 (change.as_str(), "select 1")
             };
-            let (user, friend) = (user.as_str(), format!("friend-of-{user}"));
-            let body = json!({ "userList": [user, friend] });
+            let body = json!({ "userList": ["u", "friend-of-u"] });
             let call = server.post("owner", "/v1/groups/g/invite", body);
-            let answer = call_across(server, hold, meanwhile, call).await;
-            let expected = [(user.to_owned(), result), (friend, 1)];
+            let answer = call_across(&server, hold, meanwhile, call).await;
+            let expected = [("u".to_owned(), result), ("friend-of-u".to_owned(), 1)];
             assert_eq!(results(&answer.ok()), expected, "{change}, early: {early}");
+            ran_twice(&server, &format!("{change}, early: {early}")).await;
+            let db = PgPool::connect(server.database_url()).await.expect("the database");
+            let kept = format!("select count(*) from users where user_id = 'u' and {setting}");
+            let kept: i64 =
+                sqlx::query_scalar(AssertSqlSafe(kept)).fetch_one(&db).await.expect("a count");
+            assert_eq!(kept, 1, "{change}, early: {early}");
+            assert_eq!(cluster::deadlocks(server.database_url()).await, 0);
+            server.check_invariants().await;
+            server.stop().await;
         }
     }
-    let db = PgPool::connect(server.database_url()).await.expect("the database");
-    let names = "select count(*) from users where nick_name = 'n'";
-    let kept: i64 = sqlx::query_scalar(names).fetch_one(&db).await.expect("a count");
-    assert_eq!(kept, 2);
-    pair.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,34 +158,32 @@ async fn where_nodes_share_busy_groups_few_batches_run_twice_and_none_is_refused
     pair.end().await;
 }
 
-/// The group's row, and what is kept beside it, change after they were read and before they are written.
+/// The group's row, and what is kept beside it, change after they were read and before they are written. Each time on a
+/// new server, whose lanes are not wary yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_changes_between_the_reading_and_the_writing_is_decided_on_anew() {
-    let pair = Pair::start(&[]).await;
-    let server = pair.turn(0);
-    let hold = "lock table group_events in access exclusive mode";
-    let invite = |group: &str, user: &str| {
-        let (path, body) = (format!("/v1/groups/{group}/invite"), json!({ "userList": [user] }));
-        async move { server.post("owner", &path, body).await }
-    };
-    for group in ["banned", "full", "gone"] {
-        server.group("owner", group, "Work", json!({ "maxMemberCount": 5 })).await;
+    let changes = [
+        "with g as (update groups set seq = seq where group_id = 'g')
+         insert into bans (group_id, user_id, reason, banned_by, banned_at)
+         values ('g', 'u', '', 'owner', now())",
+        "update groups set max_members = 1 where group_id = 'g'",
+        "update groups set dismissed_at = now() where group_id = 'g'",
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let server = Server::start().await;
+        server.group("owner", "g", "Work", json!({ "maxMemberCount": 5 })).await;
+        let hold = "lock table group_events in access exclusive mode";
+        let call = server.post("owner", "/v1/groups/g/invite", json!({ "userList": ["u"] }));
+        let answer = call_across(&server, hold, change, call).await;
+        match number {
+            0 => assert_eq!(results(&answer.ok()), [("u".to_owned(), 0)]),
+            1 => drop(answer.refused(409, 10014, "group_full")),
+            _ => assert_eq!(answer.status, 404, "{answer:?}"),
+        }
+        ran_twice(&server, change).await;
+        // What was changed by hand is no state of Muster's.
+        server.stop().await;
     }
-    let change = "with g as (update groups set seq = seq where group_id = 'banned')
-                  insert into bans (group_id, user_id, reason, banned_by, banned_at)
-                  values ('banned', 'u', '', 'owner', now())";
-    let answer = call_across(server, hold, change, invite("banned", "u")).await;
-    assert_eq!(results(&answer.ok()), [("u".to_owned(), 0)]);
-    let change = "update groups set max_members = 1 where group_id = 'full'";
-    let answer = call_across(server, hold, change, invite("full", "u")).await;
-    answer.refused(409, 10014, "group_full");
-    let change = "update groups set dismissed_at = now() where group_id = 'gone'";
-    let answer = call_across(server, hold, change, invite("gone", "u")).await;
-    assert_eq!(answer.status, 404, "{answer:?}");
-    let raced = metric(server, "muster_batch_retries_total{cause=\"raced\"}").await;
-    assert!(raced >= 1, "nothing ran twice");
-    // What was changed by hand is no state of Muster's.
-    drop(pair);
 }
 
 /// The connection ends while the statement that writes and commits is under way. The lane looks up what became
@@ -204,15 +216,7 @@ async fn a_write_whose_answer_is_lost_counts_once() {
         let body = json!({ "userList": [user] });
         let call = server.post("owner", "/v1/groups/g/invite", body);
         let lose = async {
-            eventually("a lane waits", || async {
-                let waiting = "select count(*) from pg_stat_activity
-                                where datname = current_database() and wait_event_type = 'Lock'
-                                  and application_name = 'muster lane' and backend_xid is not null";
-                let lanes: i64 =
-                    sqlx::query_scalar(waiting).fetch_one(&pool).await.expect("a count");
-                (lanes > 0).then_some(())
-            })
-            .await;
+            a_lane_waits(&pool).await;
             if !straggles {
                 wire.freeze();
                 other.execute("commit").await.expect("a commit");
