@@ -1,9 +1,9 @@
 //! The engine: commands in, one transaction for what is waiting, replies after the commit.
 //!
 //! The cast: [`queue`] keeps a mailbox for each group; a few lanes ([`lane`]) each own one connection for
-//! life and take at once whatever waits; [`batch`] turns commands into one transaction; [`preview`]
-//! answers what a command would do. While a lane works, the next commands gather: the size of a batch
-//! follows the load, without any timer.
+//! life and take whatever waits; [`batch`] turns commands into one transaction; [`preview`] answers what a
+//! command would do. While lanes work, the next commands gather: the size of a batch follows the load, and a lone
+//! caller waits for nobody.
 //!
 //! What holds: a group belongs to one lane at a time, so its commands are decided in the order in which
 //! they came. A caller gets his reply only after the commit, and hanging up cancels nothing, because a
@@ -52,7 +52,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The usual timeouts with these limits and types: two lanes for each core.
+    /// The usual timeouts with these limits and types: two lanes for each core. One for each has work as a rule; the
+    /// others are there for when a lane waits, for another node's locks or for an answer that does not come.
     #[must_use]
     pub fn new(rulebook: Rulebook) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -85,7 +86,7 @@ impl Engine {
         outbox: &Outbox,
         tracker: &TaskTracker,
     ) -> Self {
-        let queue = Arc::new(Queue::new(metrics.clone()));
+        let queue = Arc::new(Queue::new(settings.lanes, metrics.clone()));
         let settings = Arc::new(settings);
         for number in 0..settings.lanes.max(1) {
             let lane = lane::Lane::new(

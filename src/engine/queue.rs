@@ -3,10 +3,14 @@
 //! A mailbox is either idle, ready (something waits and no lane has it) or busy (a lane has it). A lane
 //! takes ready mailboxes in the order in which they became ready, so no group starves another; a busy
 //! mailbox keeps gathering until its lane gives it back.
+//!
+//! A free lane takes what is ready at once if no other lane works. While others do, it lets some gather first: a
+//! batch of several calls costs much less than a batch for each of them, and starting at once would make many small
+//! ones. It waits for no longer than [`GATHER`], whatever the others do.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
@@ -14,13 +18,15 @@ use crate::metrics::Metrics;
 use crate::model::{Command, Error, GroupId, Operation, Reason, Reply, UserId};
 
 /// Most commands in a batch.
-const COMMANDS: usize = 64;
+const COMMANDS: usize = 128;
 /// Most people named in a batch, unless a single command names more.
 const WEIGHT: usize = 2_000;
 /// Most mailboxes in a batch.
-const MAILBOXES: usize = 32;
+const MAILBOXES: usize = 64;
 /// Most commands that wait for one group.
 const WAITING: usize = 1_000;
+/// Longest time that commands gather while a lane is free.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Whose mailbox a command lies in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +89,14 @@ struct Mailbox {
 struct Inner {
     boxes: HashMap<Key, Mailbox>,
     ready: VecDeque<Key>,
+    /// Commands in ready mailboxes.
+    waiting: usize,
+    /// Commands that lanes work on.
+    at_work: usize,
+    /// So many batches share the processor well; see [`Inner::is_enough`].
+    abreast: usize,
+    /// Until when a free lane lets commands gather.
+    gathers_until: Option<Instant>,
     closed: bool,
 }
 
@@ -94,8 +108,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { inner: Mutex::default(), something: Notify::new(), metrics }
+    /// For so many lanes.
+    pub(super) fn new(lanes: usize, metrics: Arc<Metrics>) -> Self {
+        let inner = Inner { abreast: (lanes / 2).saturating_sub(1).max(1), ..Inner::default() };
+        Self { inner: Mutex::new(inner), something: Notify::new(), metrics }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -106,7 +122,7 @@ impl Queue {
     /// Puts a command into its mailbox.
     pub(super) fn push(&self, pending: Pending) -> Result<(), Error> {
         let key = Key::of(&pending.command);
-        {
+        let wake = {
             let mut inner = self.lock();
             if inner.closed {
                 let text = "the server is stopping; try again";
@@ -120,13 +136,23 @@ impl Queue {
                     .current(mailbox.waiting.len())
                     .retry_after(1));
             }
+            let since = pending.since;
             mailbox.waiting.push_back(pending);
-            if mailbox.waiting.len() == 1 && !mailbox.busy {
-                inner.ready.push_back(key);
+            if mailbox.busy {
+                false
+            } else {
+                if mailbox.waiting.len() == 1 {
+                    inner.ready.push_back(key);
+                }
+                inner.waiting += 1;
+                // Whoever lets commands gather already need not hear of each.
+                inner.is_enough() || inner.gathers_until.is_none_or(|until| until <= since)
             }
-        }
+        };
         self.metrics.waiting.inc();
-        self.something.notify_last();
+        if wake {
+            self.something.notify_last();
+        }
         Ok(())
     }
 
@@ -135,24 +161,26 @@ impl Queue {
     pub(super) async fn take(&self) -> Option<Taken> {
         loop {
             let woken = self.something.notified();
-            let (taken, more, finished) = {
-                let mut inner = self.lock();
-                let taken = inner.take();
-                (taken, !inner.ready.is_empty(), inner.closed && inner.boxes.is_empty())
-            };
-            if !taken.commands.is_empty() {
-                if more {
-                    self.something.notify_last();
+            let look = self.lock().look();
+            match look {
+                Look::Take { taken, more } => {
+                    if more {
+                        self.something.notify_last();
+                    }
+                    self.note(&taken);
+                    return Some(taken);
                 }
-                self.note(&taken);
-                return Some(taken);
+                Look::Gather { until } => {
+                    // Either there is enough, or it is time.
+                    tokio::time::timeout_at(until.into(), woken).await.ok();
+                }
+                Look::Nothing => woken.await,
+                Look::Finished => {
+                    // The next lane looks, too.
+                    self.something.notify_last();
+                    return None;
+                }
             }
-            if finished {
-                // The next lane looks, too.
-                self.something.notify_last();
-                return None;
-            }
-            woken.await;
         }
     }
 
@@ -165,31 +193,32 @@ impl Queue {
         }
     }
 
-    /// Gives mailboxes back, with commands that have to run again before what gathered meanwhile.
-    pub(super) fn give_back(&self, keys: Vec<Key>, again: Vec<Pending>) {
-        let mut wake = false;
-        {
-            let mut inner = self.lock();
-            for pending in again.into_iter().rev() {
-                self.metrics.waiting.inc();
-                let key = Key::of(&pending.command);
-                inner.boxes.entry(key).or_default().waiting.push_front(pending);
-            }
-            for key in keys {
-                let Some(mailbox) = inner.boxes.get_mut(&key) else { continue };
-                mailbox.busy = false;
-                if mailbox.waiting.is_empty() {
-                    inner.boxes.remove(&key);
-                } else {
-                    inner.ready.push_back(key);
-                    wake = true;
-                }
-            }
-            wake |= inner.closed && inner.boxes.is_empty();
+    /// Gives mailboxes back after work on so many commands, with those that have to run again before what gathered
+    /// meanwhile. Wakes nobody: a lane that gives back looks for more itself.
+    pub(super) fn give_back(&self, keys: Vec<Key>, done: usize, again: Vec<Pending>) {
+        let mut inner = self.lock();
+        inner.at_work = inner.at_work.saturating_sub(done);
+        for pending in again.into_iter().rev() {
+            self.metrics.waiting.inc();
+            let key = Key::of(&pending.command);
+            inner.boxes.entry(key).or_default().waiting.push_front(pending);
         }
-        if wake {
-            self.something.notify_last();
+        for key in keys {
+            let Some(mailbox) = inner.boxes.get_mut(&key) else { continue };
+            mailbox.busy = false;
+            if mailbox.waiting.is_empty() {
+                inner.boxes.remove(&key);
+            } else {
+                let waiting = mailbox.waiting.len();
+                inner.waiting += waiting;
+                inner.ready.push_back(key);
+            }
         }
+    }
+
+    /// Lets another lane look for work.
+    pub(super) fn wake(&self) {
+        self.something.notify_last();
     }
 
     /// Takes no more; lanes end when everything that waits is done.
@@ -199,7 +228,45 @@ impl Queue {
     }
 }
 
+/// What a free lane finds.
+enum Look {
+    Take {
+        taken: Taken,
+        /// Whether another lane finds something, too.
+        more: bool,
+    },
+    Gather {
+        until: Instant,
+    },
+    Nothing,
+    Finished,
+}
+
 impl Inner {
+    fn look(&mut self) -> Look {
+        if self.ready.is_empty() {
+            let finished = self.closed && self.boxes.is_empty();
+            return if finished { Look::Finished } else { Look::Nothing };
+        }
+        if !self.is_enough() && !self.closed {
+            let now = Instant::now();
+            let until = *self.gathers_until.get_or_insert(now + GATHER);
+            if now < until {
+                return Look::Gather { until };
+            }
+        }
+        self.gathers_until = None;
+        Look::Take { taken: self.take(), more: !self.ready.is_empty() }
+    }
+
+    /// Whether what is ready is worth a batch of its own beside those at work: of equal size, that makes one more than
+    /// `abreast`. It is if there are none.
+    fn is_enough(&self) -> bool {
+        self.waiting * self.abreast >= self.at_work
+            || self.waiting >= COMMANDS
+            || self.ready.len() >= MAILBOXES
+    }
+
     fn take(&mut self) -> Taken {
         let mut taken = Taken::default();
         let mut weight = 0;
@@ -223,13 +290,19 @@ impl Inner {
             }
             mailbox.busy = true;
             taken.keys.push(key);
+            let left = mailbox.waiting.len();
+            self.waiting -= taken.commands.len() - before + left;
         }
+        self.at_work += taken.commands.len();
         taken
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
     use super::*;
     use crate::model::Caller;
 
@@ -249,7 +322,23 @@ mod tests {
     }
 
     fn queue() -> Queue {
-        Queue::new(Arc::new(Metrics::new()))
+        Queue::new(4, Arc::new(Metrics::new()))
+    }
+
+    /// One command each for so many groups.
+    fn push_all(queue: &Queue, name: &str, count: usize) {
+        for n in 0..count {
+            queue.push(pending(&format!("{name}{n}"), 1)).expect("room");
+        }
+    }
+
+    /// What a free lane gets at once, if anything.
+    async fn at_once(queue: &Queue) -> Option<Taken> {
+        let mut taken = std::pin::pin!(queue.take());
+        match poll_fn(|context| Poll::Ready(taken.as_mut().poll(context))).await {
+            Poll::Ready(taken) => taken,
+            Poll::Pending => None,
+        }
     }
 
     #[tokio::test]
@@ -261,7 +350,7 @@ mod tests {
         queue.push(pending("h", 1)).expect("room");
         let second = queue.take().await.expect("work");
         assert_eq!(second.keys, [Key::Group(GroupId::from_stored("h"))]);
-        queue.give_back(first.keys, Vec::new());
+        queue.give_back(first.keys, 1, Vec::new());
         let third = queue.take().await.expect("work");
         assert_eq!(third.keys, [Key::Group(GroupId::from_stored("g"))]);
         assert_eq!(third.commands.len(), 1);
@@ -294,7 +383,64 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(pending("g", 1)).expect_err("closed").reason, Reason::Unavailable);
         while let Some(taken) = queue.take().await {
-            queue.give_back(taken.keys, Vec::new());
+            queue.give_back(taken.keys, taken.commands.len(), Vec::new());
         }
+    }
+
+    #[tokio::test]
+    async fn beside_others_at_work_a_lane_lets_some_gather() {
+        let queue = queue();
+        push_all(&queue, "a", 8);
+        let first = at_once(&queue).await.expect("nobody is at work");
+        assert_eq!(first.commands.len(), 8);
+        push_all(&queue, "b", 3);
+        assert!(at_once(&queue).await.is_none(), "three beside eight");
+        push_all(&queue, "c", 1);
+        let second = at_once(&queue).await.expect("half as much as is at work");
+        assert_eq!(second.commands.len(), 4);
+        push_all(&queue, "d", 5);
+        assert!(at_once(&queue).await.is_none(), "five beside twelve");
+        queue.give_back(first.keys, 8, Vec::new());
+        assert_eq!(at_once(&queue).await.expect("five beside four").commands.len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_lane_lets_commands_gather_for_a_moment_only() {
+        let queue = queue();
+        push_all(&queue, "a", 8);
+        let first = queue.take().await.expect("work");
+        push_all(&queue, "b", 1);
+        let begun = Instant::now();
+        assert_eq!(queue.take().await.expect("time is over").commands.len(), 1);
+        assert!(begun.elapsed() >= GATHER, "{:?}", begun.elapsed());
+        // Others do not wait for it again, nor is anything counted twice.
+        queue.give_back(first.keys, 8, Vec::new());
+        push_all(&queue, "c", 1);
+        assert_eq!(at_once(&queue).await.expect("one beside one").commands.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_batch_waits_for_nothing() {
+        let queue = queue();
+        for _ in 0..6 {
+            push_all(&queue, "a", MAILBOXES);
+            let taken = at_once(&queue).await.expect("a full batch");
+            assert_eq!(taken.keys.len(), MAILBOXES);
+            queue.give_back(taken.keys, 0, Vec::new());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_busy_group_is_not_ready() {
+        let queue = queue();
+        push_all(&queue, "a", 2);
+        let taken = queue.take().await.expect("work");
+        push_all(&queue, "a", 2);
+        assert!(at_once(&queue).await.is_none(), "both groups are busy");
+        assert_eq!(queue.lock().waiting, 0);
+        queue.give_back(taken.keys, 2, taken.commands);
+        assert_eq!(queue.lock().waiting, 4);
+        assert_eq!(at_once(&queue).await.expect("work").commands.len(), 4);
+        assert_eq!(queue.lock().waiting, 0);
     }
 }
