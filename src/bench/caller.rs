@@ -91,15 +91,22 @@ impl Caller {
 
 /// Where the body of an answer starts, how long it is, and the status; nothing while the head is not whole.
 fn head(seen: &[u8]) -> anyhow::Result<Option<(usize, usize, u16)>> {
+    let Some((start, length)) = body_of(seen)? else { return Ok(None) };
+    let text = std::str::from_utf8(seen.get(..start).unwrap_or_default())?;
+    let status = text.split(' ').nth(1).context("no status")?;
+    Ok(Some((start, length, status.parse()?)))
+}
+
+/// Where the body of a message starts, and how long it is; nothing while the head is not whole.
+pub(super) fn body_of(seen: &[u8]) -> anyhow::Result<Option<(usize, usize)>> {
     let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(seen.get(..end).unwrap_or_default())?;
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).context("no status")?;
-    let length = lines
+    let length = text
+        .split("\r\n")
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .map_or("0", |(_, value)| value.trim());
-    Ok(Some((end + 4, length.parse()?, status.parse()?)))
+    Ok(Some((end + 4, length.parse()?)))
 }
 
 #[cfg(test)]

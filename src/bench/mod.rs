@@ -6,6 +6,7 @@
 //! same bytes to the same number of sockets ([`raw`]). Afterwards the state is compared with what was
 //! acknowledged ([`state`]): a benchmark of wrong answers is none.
 
+mod bare;
 mod caller;
 mod fanout;
 mod group;
@@ -45,6 +46,8 @@ pub enum Scenario {
     Hot,
     /// Invitations of many people at once.
     Batch,
+    /// The statement for many people at once, behind a bare loop over HTTP.
+    Bare,
     /// Invitations among few and among very many groups, into a small and a very large group.
     Growth,
     /// Pages and profiles.
@@ -61,7 +64,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them: the name, what it measures, and whether it is among the usual ones.
-    pub const ALL: [(Self, &'static str, &'static str, bool); 9] = [
+    pub const ALL: [(Self, &'static str, &'static str, bool); 10] = [
         (Self::Invite, "invite", "invitations into many groups, beside the same SQL", true),
         (Self::Hot, "hot", "invitations into one group, beside the same SQL", true),
         (
@@ -69,6 +72,12 @@ impl Scenario {
             "batch",
             "20, 100 and 300 people in a call, beside one set-based statement",
             true,
+        ),
+        (
+            Self::Bare,
+            "bare",
+            "that statement behind a bare loop over HTTP, without Muster: the most there could be",
+            false,
         ),
         (
             Self::Growth,
@@ -226,7 +235,7 @@ impl<'a> Bench<'a> {
             if !self.plan.has(scenario) {
                 continue;
             }
-            let needs_own = matches!(scenario, Scenario::Growth | Scenario::Nodes);
+            let needs_own = matches!(scenario, Scenario::Bare | Scenario::Growth | Scenario::Nodes);
             if needs_own && !own {
                 let named = self.plan.scenarios.contains(&scenario);
                 ensure!(!named, "{name} starts its own servers: leave --url out");
@@ -236,6 +245,7 @@ impl<'a> Bench<'a> {
                 Scenario::Invite => self.invite().await,
                 Scenario::Hot => self.hot().await,
                 Scenario::Batch => self.batch().await,
+                Scenario::Bare => self.bare().await,
                 Scenario::Growth => self.growth().await,
                 Scenario::Reads => self.reads().await,
                 Scenario::Fanout => self.fanout().await,

@@ -15,7 +15,7 @@ use super::yardstick::Yardstick;
 use super::{Bench, THEIRS, usage};
 
 /// Groups that callers invite into.
-const GROUPS: u64 = 1_000;
+pub(super) const GROUPS: u64 = 1_000;
 /// Callers who invite one person each.
 const CALLERS: [usize; 4] = [1, 8, 64, 256];
 /// Most clients of the yardstick: it gets slower with more.
@@ -143,8 +143,7 @@ impl Bench<'_> {
             let prefix = self.name(&format!("b{size}g"));
             make_groups(&self.server, &prefix, GROUPS).await?;
             let work = Arc::new(Invitations::new(&prefix, GROUPS, size));
-            let script = BATCH.replace("SIZE", &size.to_string());
-            let script = script.replace("GROUPS", &(GROUPS - 1).to_string());
+            let script = batch_script(size);
             for callers in [1, 8] {
                 let case = self.against("batch", work.clone(), callers, &script, callers);
                 let mut case = case.await?;
@@ -279,6 +278,12 @@ impl Bench<'_> {
         let checked = work.acknowledged.check(&self.server).await?;
         (self.tell)(&format!("    {scenario}: as it was acknowledged: {checked}\n"))
     }
+}
+
+/// The yardstick's set-based statement for so many people.
+pub(super) fn batch_script(size: u64) -> String {
+    let script = BATCH.replace("SIZE", &size.to_string());
+    script.replace("GROUPS", &(GROUPS - 1).to_string())
 }
 
 /// Makes the owner of all groups, who may be in very many.

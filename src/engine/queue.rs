@@ -93,7 +93,7 @@ struct Inner {
     waiting: usize,
     /// Commands that lanes work on.
     at_work: usize,
-    /// So many batches share the processor well; see [`Inner::is_enough`].
+    /// Beside so many batches of equal size one more begins.
     abreast: usize,
     /// Until when a free lane lets commands gather.
     gathers_until: Option<Instant>,
@@ -108,7 +108,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// For so many lanes.
+    /// For so many lanes, of which half have work as a rule.
     pub(super) fn new(lanes: usize, metrics: Arc<Metrics>) -> Self {
         let inner = Inner { abreast: (lanes / 2).saturating_sub(1).max(1), ..Inner::default() };
         Self { inner: Mutex::new(inner), something: Notify::new(), metrics }
@@ -259,8 +259,8 @@ impl Inner {
         Look::Take { taken: self.take(), more: !self.ready.is_empty() }
     }
 
-    /// Whether what is ready is worth a batch of its own beside those at work: of equal size, that makes one more than
-    /// `abreast`. It is if there are none.
+    /// Whether what is ready is worth a batch of its own beside those at work: as many commands as each of them has, if
+    /// they are `abreast`, or a full batch. It is if nothing is at work.
     fn is_enough(&self) -> bool {
         self.waiting * self.abreast >= self.at_work
             || self.waiting >= COMMANDS

@@ -68,6 +68,16 @@ fn writes_and_reads_stand_beside_a_yardstick_and_the_state_is_checked() {
 }
 
 #[test]
+fn what_any_server_could_reach_is_measured_without_one() {
+    let directory = Directory::reachable("bench");
+    let output = bench(&directory, &["bare"]);
+    assert!(output.status.success(), "{}", shown(&output));
+    let cases = cases(&directory);
+    check(&cases, &["bare"]);
+    assert_eq!(cases.len(), 4, "{cases:?}");
+}
+
+#[test]
 fn without_pgbench_plain_connections_are_the_yardstick() {
     let directory = Directory::reachable("bench");
     let output = bench(&directory, &["hot", "--plain"]);

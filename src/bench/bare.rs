@@ -1,0 +1,143 @@
+//! The statement of the yardstick behind a bare loop over HTTP: no Muster, no rules, no log that anybody could follow, no
+//! credentials. What is left of pgbench's rate here is more than any server could reach that is asked over HTTP.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::caller::{Answer, Request, body_of};
+use super::load::{Work, drive};
+use super::report::Case;
+use super::writes::{batch_script, in_turns};
+use super::{Bench, THEIRS};
+use crate::store::yardstick::{Plain, Script};
+
+/// People in a call: sizes at which round trips count.
+const SIZES: [u64; 2] = [20, 100];
+/// Most bytes of a request.
+const REQUEST: usize = 64 * 1024;
+const DONE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone";
+
+/// Asks for people to be brought in, as a caller of Muster does.
+struct Asking {
+    size: u64,
+}
+
+impl Work for Asking {
+    fn request(&self, number: u64) -> Request {
+        let people =
+            (number * self.size..(number + 1) * self.size).map(|one| format!("\"p{one}\""));
+        let people: Vec<String> = people.collect();
+        Request::post("/", format!(r#"{{"userList":[{}]}}"#, people.join(",")))
+    }
+
+    fn judge(&self, _: u64, answer: &Answer<'_>) -> Result<(), String> {
+        match answer.status {
+            200 => Ok(()),
+            status => Err(format!("{status}: {}", answer.body)),
+        }
+    }
+}
+
+/// Listens until it is dropped.
+struct Bare {
+    address: String,
+    task: JoinHandle<()>,
+}
+
+impl Bare {
+    /// Plays this script for each request, on a connection to the database for each caller.
+    async fn start(url: String, script: Script) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (url, script) = (url.clone(), script.clone());
+                tokio::spawn(async move { serve(stream, &url, &script).await.ok() });
+            }
+        });
+        Ok(Self { address, task })
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers one caller. If anything goes wrong he is cut off, and that counts as an error.
+async fn serve(mut stream: TcpStream, url: &str, script: &Script) -> anyhow::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut plain = Plain::connect(url).await?;
+    let mut buffer = vec![0; REQUEST];
+    let mut filled = 0;
+    loop {
+        let free = buffer.get_mut(filled..).unwrap_or_default();
+        let read = stream.read(free).await?;
+        if read == 0 {
+            plain.close().await;
+            return Ok(());
+        }
+        filled += read;
+        let seen = buffer.get(..filled).unwrap_or_default();
+        if body_of(seen)?.is_some_and(|(start, length)| filled >= start + length) {
+            plain.play(script).await?;
+            stream.write_all(DONE).await?;
+            filled = 0;
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// The statement of the yardstick over HTTP, beside the same without.
+    pub(super) async fn bare(&mut self) -> anyhow::Result<()> {
+        self.fill(THEIRS, super::writes::GROUPS).await?;
+        for size in SIZES {
+            let text = batch_script(size);
+            for callers in [1, 8] {
+                let case = self.bare_beside(size, callers, &text).await?;
+                self.found(case)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn bare_beside(&self, size: u64, callers: usize, text: &str) -> anyhow::Result<Case> {
+        let needed = "a PostgreSQL of its own is needed";
+        let url = self.site.as_ref().context(needed)?.url(THEIRS);
+        let yardstick = self.yardstick(THEIRS).context(needed)?;
+        let bare = Bare::start(url, Script::read(text)?).await?;
+        let work = Arc::new(Asking { size });
+        let mut case = Case {
+            scenario: "bare",
+            name: format!("{size} people, {callers} callers"),
+            unit: "members",
+            each: size,
+            yardstick: yardstick.name().to_owned(),
+            ..Case::default()
+        };
+        // The first round warms up.
+        for round in 0..=self.plan.rounds {
+            if round == 1 {
+                yardstick.analyze().await?;
+            }
+            for over_http in in_turns(round, [true, false]) {
+                let time = self.plan.time();
+                let done = if over_http {
+                    let (address, load) = (&bare.address, (callers, time));
+                    drive(address, "", work.clone(), &self.numbers, load).await?
+                } else {
+                    yardstick.play(text, callers, time).await?
+                };
+                if round > 0 {
+                    if over_http { &mut case.ours } else { &mut case.theirs }.push(done);
+                }
+            }
+        }
+        Ok(case)
+    }
+}
