@@ -225,7 +225,7 @@ settings! {
     CORS_ORIGINS: Setting::new("MUSTER_CORS_ORIGINS", Kind::List,
         "origins whose pages may call REST: `scheme://host[:port]`, or `*` alone");
     LANES: Setting::new("MUSTER_LANES", number(1, 64),
-        "database connections that write, one for each lane of the engine; half of them work at a time as a rule")
+        "connections that write, one for each lane of the engine; half have work as a rule")
         .computed(two_for_each_core, "two for each core");
     READERS: Setting::new("MUSTER_READERS", number(1, 200), "most database connections for reads")
         .preset("10");

@@ -367,9 +367,7 @@ mod tests {
             taken.commands.iter().map(|one| one.command.operation.weight()).collect();
         assert!(sizes.iter().sum::<usize>() <= WEIGHT && sizes.len() <= COMMANDS);
         assert!(sizes.is_sorted());
-        for n in 0..40 {
-            queue.push(pending(&format!("h{n}"), 1)).expect("room");
-        }
+        push_all(&queue, "h", MAILBOXES + 8);
         assert_eq!(queue.take().await.expect("work").keys.len(), MAILBOXES);
     }
 
@@ -389,7 +387,7 @@ mod tests {
 
     #[tokio::test]
     async fn beside_others_at_work_a_lane_lets_some_gather() {
-        let queue = queue();
+        let queue = Queue::new(6, Arc::new(Metrics::new()));
         push_all(&queue, "a", 8);
         let first = at_once(&queue).await.expect("nobody is at work");
         assert_eq!(first.commands.len(), 8);
