@@ -1,4 +1,4 @@
-//! The statement of the yardstick behind a bare loop over HTTP: no Muster, no rules, no log that anybody could follow, no
+//! Statements of the yardstick behind a bare loop over HTTP: no Muster, no rules, no log that anybody could follow, no
 //! credentials. What is left of pgbench's rate here is more than any server could reach that is asked over HTTP.
 
 use std::sync::Arc;
@@ -19,15 +19,19 @@ use crate::store::yardstick::{Plain, Script};
 const SIZES: [u64; 2] = [20, 100];
 /// Most bytes of a request.
 const REQUEST: usize = 64 * 1024;
+const PROFILE: &str = include_str!("scripts/group.sql");
 const DONE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone";
 
-/// Asks for people to be brought in, as a caller of Muster does.
+/// Asks for so many people to be brought in, as a caller of Muster does, or for a profile if there are none.
 struct Asking {
     size: u64,
 }
 
 impl Work for Asking {
     fn request(&self, number: u64) -> Request {
+        if self.size == 0 {
+            return Request::get("/");
+        }
         let people =
             (number * self.size..(number + 1) * self.size).map(|one| format!("\"p{one}\""));
         let people: Vec<String> = people.collect();
@@ -93,17 +97,23 @@ async fn serve(mut stream: TcpStream, url: &str, script: &Script) -> anyhow::Res
 }
 
 impl Bench<'_> {
-    /// The statement of the yardstick over HTTP, beside the same without.
+    /// Statements of the yardstick over HTTP, beside the same without.
     pub(super) async fn bare(&mut self) -> anyhow::Result<()> {
         self.fill(THEIRS, super::writes::GROUPS).await?;
         for size in SIZES {
             let text = batch_script(size);
             for callers in [1, 8] {
-                let case = self.bare_beside(size, callers, &text).await?;
+                let mut case = self.bare_beside(size, callers, &text).await?;
+                case.name = format!("{size} people, {callers} callers");
                 self.found(case)?;
             }
         }
-        Ok(())
+        // The groups that `fill` made.
+        let last = (super::writes::GROUPS - 1).to_string();
+        let text = PROFILE.replace("RUNr", "g").replace("GROUPS", &last);
+        let mut case = self.bare_beside(0, 8, &text).await?;
+        case.name.push_str("the profile of a group, 8 callers");
+        self.found(case)
     }
 
     async fn bare_beside(&self, size: u64, callers: usize, text: &str) -> anyhow::Result<Case> {
@@ -114,9 +124,8 @@ impl Bench<'_> {
         let work = Arc::new(Asking { size });
         let mut case = Case {
             scenario: "bare",
-            name: format!("{size} people, {callers} callers"),
-            unit: "members",
-            each: size,
+            unit: if size == 0 { "calls" } else { "members" },
+            each: size.max(1),
             yardstick: yardstick.name().to_owned(),
             ..Case::default()
         };

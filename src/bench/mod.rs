@@ -46,7 +46,7 @@ pub enum Scenario {
     Hot,
     /// Invitations of many people at once.
     Batch,
-    /// The statement for many people at once, behind a bare loop over HTTP.
+    /// Statements of the yardstick behind a bare loop over HTTP.
     Bare,
     /// Invitations among few and among very many groups, into a small and a very large group.
     Growth,
@@ -76,7 +76,7 @@ impl Scenario {
         (
             Self::Bare,
             "bare",
-            "that statement behind a bare loop over HTTP, without Muster: the most there could be",
+            "pgbench's statements behind a bare loop over HTTP, without Muster: the most there could be",
             false,
         ),
         (

@@ -74,7 +74,7 @@ fn what_any_server_could_reach_is_measured_without_one() {
     assert!(output.status.success(), "{}", shown(&output));
     let cases = cases(&directory);
     check(&cases, &["bare"]);
-    assert_eq!(cases.len(), 4, "{cases:?}");
+    assert_eq!(cases.len(), 5, "{cases:?}");
 }
 
 #[test]
