@@ -1,5 +1,6 @@
 //! Statements of the yardstick behind a bare loop over HTTP: no Muster, no rules, no log that anybody could follow, no
-//! credentials. What is left of pgbench's rate here is more than any server could reach that is asked over HTTP.
+//! credentials. What is left of pgbench's rate here is more than a server could reach that asks the database for each
+//! call by itself. (Calls that share a statement can be faster.)
 
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::caller::{Answer, Request, body_of};
-use super::load::{Work, drive};
+use super::load::Work;
 use super::report::Case;
-use super::writes::{batch_script, in_turns};
+use super::writes::{GROUPS, batch_script};
 use super::{Bench, THEIRS};
 use crate::store::yardstick::{Plain, Script};
 
@@ -99,54 +100,33 @@ async fn serve(mut stream: TcpStream, url: &str, script: &Script) -> anyhow::Res
 impl Bench<'_> {
     /// Statements of the yardstick over HTTP, beside the same without.
     pub(super) async fn bare(&mut self) -> anyhow::Result<()> {
-        self.fill(THEIRS, super::writes::GROUPS).await?;
+        self.fill(THEIRS, GROUPS).await?;
         for size in SIZES {
             let text = batch_script(size);
             for callers in [1, 8] {
-                let mut case = self.bare_beside(size, callers, &text).await?;
-                case.name = format!("{size} people, {callers} callers");
-                self.found(case)?;
+                let name = format!("{size} people, {callers} callers");
+                self.bare_beside(name, size, callers, &text).await?;
             }
         }
         // The groups that `fill` made.
-        let last = (super::writes::GROUPS - 1).to_string();
-        let text = PROFILE.replace("RUNr", "g").replace("GROUPS", &last);
-        let mut case = self.bare_beside(0, 8, &text).await?;
-        case.name.push_str("the profile of a group, 8 callers");
-        self.found(case)
+        let text = PROFILE.replace("RUNr", "g").replace("GROUPS", &(GROUPS - 1).to_string());
+        self.bare_beside("the profile of a group, 8 callers".to_owned(), 0, 8, &text).await
     }
 
-    async fn bare_beside(&self, size: u64, callers: usize, text: &str) -> anyhow::Result<Case> {
-        let needed = "a PostgreSQL of its own is needed";
-        let url = self.site.as_ref().context(needed)?.url(THEIRS);
-        let yardstick = self.yardstick(THEIRS).context(needed)?;
+    async fn bare_beside(
+        &mut self,
+        name: String,
+        size: u64,
+        callers: usize,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let url = self.site.as_ref().context("a PostgreSQL of its own is needed")?.url(THEIRS);
         let bare = Bare::start(url, Script::read(text)?).await?;
-        let work = Arc::new(Asking { size });
-        let mut case = Case {
-            scenario: "bare",
-            unit: if size == 0 { "calls" } else { "members" },
-            each: size.max(1),
-            yardstick: yardstick.name().to_owned(),
-            ..Case::default()
-        };
-        // The first round warms up.
-        for round in 0..=self.plan.rounds {
-            if round == 1 {
-                yardstick.analyze().await?;
-            }
-            for over_http in in_turns(round, [true, false]) {
-                let time = self.plan.time();
-                let done = if over_http {
-                    let (address, load) = (&bare.address, (callers, time));
-                    drive(address, "", work.clone(), &self.numbers, load).await?
-                } else {
-                    yardstick.play(text, callers, time).await?
-                };
-                if round > 0 {
-                    if over_http { &mut case.ours } else { &mut case.theirs }.push(done);
-                }
-            }
-        }
-        Ok(case)
+        let (work, load) = (Arc::new(Asking { size }), (callers, callers));
+        let yardstick = self.yardstick(THEIRS);
+        let case =
+            self.compare("bare", &bare.address, work, load, yardstick.as_ref(), text).await?;
+        let unit = if size == 0 { "calls" } else { "members" };
+        self.found(Case { name, unit, each: size.max(1), ..case })
     }
 }

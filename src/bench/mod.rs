@@ -76,7 +76,7 @@ impl Scenario {
         (
             Self::Bare,
             "bare",
-            "pgbench's statements behind a bare loop over HTTP, without Muster: the most there could be",
+            "pgbench's statements behind a bare loop over HTTP, without Muster, beside the same without HTTP",
             false,
         ),
         (

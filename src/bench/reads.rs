@@ -94,9 +94,9 @@ impl Bench<'_> {
                 .replace("GROUPS", &(GROUPS - 1).to_string())
                 .replace("USERS", &(MEMBERS - 1).to_string());
             for callers in CALLERS {
-                let work = work.clone();
-                let case =
-                    self.compare("reads", work, callers, yardstick.as_ref(), &script, callers);
+                let (address, work) = (&self.server.address, work.clone());
+                let load = (callers, callers);
+                let case = self.compare("reads", address, work, load, yardstick.as_ref(), &script);
                 let mut case = case.await?;
                 case.name = format!("{name}, {callers} callers");
                 self.found(case)?;

@@ -182,18 +182,19 @@ impl Bench<'_> {
         clients: usize,
     ) -> anyhow::Result<Case> {
         let yardstick = self.yardstick(THEIRS);
-        self.compare(scenario, work, callers, yardstick.as_ref(), script, clients).await
+        let (address, load) = (&self.server.address, (callers, clients));
+        self.compare(scenario, address, work, load, yardstick.as_ref(), script).await
     }
 
-    /// The same with a yardstick of the caller's choice.
+    /// The same with whoever answers the callers there, and a yardstick of choice.
     pub(super) async fn compare(
         &self,
         scenario: &'static str,
+        address: &str,
         work: Arc<dyn Work>,
-        callers: usize,
+        (callers, clients): (usize, usize),
         yardstick: Option<&Yardstick>,
         script: &str,
-        clients: usize,
     ) -> anyhow::Result<Case> {
         let token = self.server.token(work.caller())?;
         let mut case = Case { scenario, unit: "calls", each: 1, ..Case::default() };
@@ -211,7 +212,6 @@ impl Bench<'_> {
                 if ours {
                     let before = self.spent(&self.server).await?;
                     let load = (callers, time);
-                    let address = &self.server.address;
                     let done = drive(address, &token, work.clone(), &self.numbers, load).await?;
                     if !warming {
                         cost.add(&self.spent(&self.server).await?.since(&before));

@@ -224,7 +224,7 @@ impl Queue {
     /// Takes no more; lanes end when everything that waits is done.
     pub(super) fn close(&self) {
         self.lock().closed = true;
-        self.something.notify_last();
+        self.wake();
     }
 }
 

@@ -68,7 +68,7 @@ fn writes_and_reads_stand_beside_a_yardstick_and_the_state_is_checked() {
 }
 
 #[test]
-fn what_any_server_could_reach_is_measured_without_one() {
+fn statements_behind_a_bare_loop_over_http_are_measured() {
     let directory = Directory::reachable("bench");
     let output = bench(&directory, &["bare"]);
     assert!(output.status.success(), "{}", shown(&output));
