@@ -66,19 +66,18 @@ impl Lane {
         // The first caller need not wait for it. If it is not possible now, his batch tries again.
         self.session = self.connect().await.ok();
         while let Some(taken) = self.take().await {
-            let count = taken.commands.len();
             let rest = self.run_batch(taken.commands).await;
             let waits: Vec<Key> = rest.alone.iter().map(|one| Key::of(&one.command)).collect();
             let (kept, free) = taken.keys.into_iter().partition(|key| waits.contains(key));
             // Who waits for another node's lock holds up nobody else's mailbox.
-            self.queue.give_back(free, count, rest.again);
+            self.queue.give_back(free, rest.again);
             if !rest.alone.is_empty() {
                 self.queue.wake();
             }
             for pending in rest.alone {
                 self.run_alone(pending).await;
             }
-            self.queue.give_back(kept, 0, Vec::new());
+            self.queue.give_back(kept, Vec::new());
         }
         if let Some(session) = self.session.take() {
             session.close().await;

@@ -5,8 +5,9 @@
 //! mailbox keeps gathering until its lane gives it back.
 //!
 //! A free lane takes what is ready at once if no other lane works. While others do, it lets some gather first: a
-//! batch of several calls costs much less than a batch for each of them, and starting at once would make many small
-//! ones. It waits for no longer than [`GATHER`], whatever the others do.
+//! batch for several groups costs much less than a batch for each of them, and starting at once would make many small
+//! ones. Groups are counted, not commands: those of a busy group gather by themselves, and hold up no other group. It
+//! waits for no longer than [`GATHER`], whatever the others do.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,10 +90,6 @@ struct Mailbox {
 struct Inner {
     boxes: HashMap<Key, Mailbox>,
     ready: VecDeque<Key>,
-    /// Commands in ready mailboxes.
-    waiting: usize,
-    /// Commands that lanes work on.
-    at_work: usize,
     /// Beside so many batches of equal size one more begins.
     abreast: usize,
     /// Until when a free lane lets commands gather.
@@ -138,15 +135,12 @@ impl Queue {
             }
             let since = pending.since;
             mailbox.waiting.push_back(pending);
-            if mailbox.busy {
-                false
-            } else {
-                if mailbox.waiting.len() == 1 {
-                    inner.ready.push_back(key);
-                }
-                inner.waiting += 1;
+            if mailbox.waiting.len() == 1 && !mailbox.busy {
+                inner.ready.push_back(key);
                 // Whoever lets commands gather already need not hear of each.
                 inner.is_enough() || inner.gathers_until.is_none_or(|until| until <= since)
+            } else {
+                false
             }
         };
         self.metrics.waiting.inc();
@@ -193,11 +187,10 @@ impl Queue {
         }
     }
 
-    /// Gives mailboxes back after work on so many commands, with those that have to run again before what gathered
-    /// meanwhile. Wakes nobody: a lane that gives back looks for more itself.
-    pub(super) fn give_back(&self, keys: Vec<Key>, done: usize, again: Vec<Pending>) {
+    /// Gives mailboxes back, with commands that have to run again before what gathered meanwhile. Wakes nobody: a lane
+    /// that gives back looks for more itself.
+    pub(super) fn give_back(&self, keys: Vec<Key>, again: Vec<Pending>) {
         let mut inner = self.lock();
-        inner.at_work = inner.at_work.saturating_sub(done);
         for pending in again.into_iter().rev() {
             self.metrics.waiting.inc();
             let key = Key::of(&pending.command);
@@ -209,8 +202,6 @@ impl Queue {
             if mailbox.waiting.is_empty() {
                 inner.boxes.remove(&key);
             } else {
-                let waiting = mailbox.waiting.len();
-                inner.waiting += waiting;
                 inner.ready.push_back(key);
             }
         }
@@ -259,12 +250,13 @@ impl Inner {
         Look::Take { taken: self.take(), more: !self.ready.is_empty() }
     }
 
-    /// Whether what is ready is worth a batch of its own beside those at work: as many commands as each of them has, if
+    /// Whether what is ready is worth a batch of its own beside those at work: as many mailboxes as each of them has, if
     /// they are `abreast`, or a full batch. It is if nothing is at work.
     fn is_enough(&self) -> bool {
-        self.waiting * self.abreast >= self.at_work
-            || self.waiting >= COMMANDS
-            || self.ready.len() >= MAILBOXES
+        let ready = self.ready.len();
+        // A mailbox with nothing in it that no lane has is gone.
+        let busy = self.boxes.len() - ready;
+        ready * self.abreast >= busy || ready >= MAILBOXES
     }
 
     fn take(&mut self) -> Taken {
@@ -290,10 +282,7 @@ impl Inner {
             }
             mailbox.busy = true;
             taken.keys.push(key);
-            let left = mailbox.waiting.len();
-            self.waiting -= taken.commands.len() - before + left;
         }
-        self.at_work += taken.commands.len();
         taken
     }
 }
@@ -350,7 +339,7 @@ mod tests {
         queue.push(pending("h", 1)).expect("room");
         let second = queue.take().await.expect("work");
         assert_eq!(second.keys, [Key::Group(GroupId::from_stored("h"))]);
-        queue.give_back(first.keys, 1, Vec::new());
+        queue.give_back(first.keys, Vec::new());
         let third = queue.take().await.expect("work");
         assert_eq!(third.keys, [Key::Group(GroupId::from_stored("g"))]);
         assert_eq!(third.commands.len(), 1);
@@ -381,7 +370,7 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(pending("g", 1)).expect_err("closed").reason, Reason::Unavailable);
         while let Some(taken) = queue.take().await {
-            queue.give_back(taken.keys, taken.commands.len(), Vec::new());
+            queue.give_back(taken.keys, Vec::new());
         }
     }
 
@@ -398,7 +387,7 @@ mod tests {
         assert_eq!(second.commands.len(), 4);
         push_all(&queue, "d", 5);
         assert!(at_once(&queue).await.is_none(), "five beside twelve");
-        queue.give_back(first.keys, 8, Vec::new());
+        queue.give_back(first.keys, Vec::new());
         assert_eq!(at_once(&queue).await.expect("five beside four").commands.len(), 5);
     }
 
@@ -412,7 +401,7 @@ mod tests {
         assert_eq!(queue.take().await.expect("time is over").commands.len(), 1);
         assert!(begun.elapsed() >= GATHER, "{:?}", begun.elapsed());
         // Others do not wait for it again, nor is anything counted twice.
-        queue.give_back(first.keys, 8, Vec::new());
+        queue.give_back(first.keys, Vec::new());
         push_all(&queue, "c", 1);
         assert_eq!(at_once(&queue).await.expect("one beside one").commands.len(), 1);
     }
@@ -420,12 +409,22 @@ mod tests {
     #[tokio::test]
     async fn a_full_batch_waits_for_nothing() {
         let queue = queue();
-        for _ in 0..6 {
-            push_all(&queue, "a", MAILBOXES);
+        for round in 0..6 {
+            push_all(&queue, &format!("{round}x"), MAILBOXES);
             let taken = at_once(&queue).await.expect("a full batch");
             assert_eq!(taken.keys.len(), MAILBOXES);
-            queue.give_back(taken.keys, 0, Vec::new());
         }
+    }
+
+    #[tokio::test]
+    async fn a_busy_group_does_not_hold_up_a_quiet_one() {
+        let queue = queue();
+        for _ in 0..50 {
+            queue.push(pending("busy", 1)).expect("room");
+        }
+        assert_eq!(at_once(&queue).await.expect("work").commands.len(), 50);
+        queue.push(pending("quiet", 1)).expect("room");
+        assert_eq!(at_once(&queue).await.expect("one group beside one").commands.len(), 1);
     }
 
     #[tokio::test]
@@ -435,10 +434,10 @@ mod tests {
         let taken = queue.take().await.expect("work");
         push_all(&queue, "a", 2);
         assert!(at_once(&queue).await.is_none(), "both groups are busy");
-        assert_eq!(queue.lock().waiting, 0);
-        queue.give_back(taken.keys, 2, taken.commands);
-        assert_eq!(queue.lock().waiting, 4);
+        assert_eq!(queue.lock().ready.len(), 0);
+        queue.give_back(taken.keys, taken.commands);
+        assert_eq!(queue.lock().ready.len(), 2);
         assert_eq!(at_once(&queue).await.expect("work").commands.len(), 4);
-        assert_eq!(queue.lock().waiting, 0);
+        assert_eq!(queue.lock().ready.len(), 0);
     }
 }
