@@ -28,8 +28,8 @@ use super::hub::Hub;
 use super::mailbox::Mailbox;
 use super::source::Source;
 use super::transport::Transport;
-use super::worker;
 use crate::metrics::CauseLabels;
+use crate::model::error::text_of_panic;
 use crate::model::{Error, Moment, UserId};
 use socket::Socket;
 
@@ -117,7 +117,7 @@ impl<G: Gate> Connection<G> {
         let mut socket = Socket::new(transport, mailbox, self.timing, hub.clone());
         let served = AssertUnwindSafe(self.serve(&mut socket, source, pass)).catch_unwind().await;
         let cause = served.unwrap_or_else(|panic| {
-            tracing::error!("a connection panicked: {}", worker::text(&*panic));
+            tracing::error!("a connection panicked: {}", text_of_panic(&*panic));
             Cause::Restart
         });
         let labels = CauseLabels { cause: cause.word() };

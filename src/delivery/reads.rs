@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::hub::{Hub, Message};
 use super::router::{Purpose, Read, Router};
 use super::source::Source;
-use super::worker::text;
+use crate::model::error::text_of_panic;
 use crate::model::{Error, Reason, StreamKey};
 use crate::store::logs::Span;
 
@@ -149,7 +149,10 @@ impl<S: Source> Reads<S> {
                 () = hub.stopping().cancelled() => return,
             };
             let found = found.unwrap_or_else(|panic| {
-                Err(Error::internal(format!("reading the log panicked: {}", text(&*panic))))
+                Err(Error::internal(format!(
+                    "reading the log panicked: {}",
+                    text_of_panic(&*panic)
+                )))
             });
             hub.tell(Message::Found { jobs, found });
         });

@@ -14,7 +14,6 @@
 mod effects;
 mod outbox;
 
-use std::any::Any;
 use std::future::ready;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -33,6 +32,7 @@ use super::reads::{CHUNK, Found, Job, Reads};
 use super::router::{ConnId, ConnMap, Origin, Router, Standing};
 use super::source::Source;
 use crate::metrics::{FoundLabels, SourceLabels, Way};
+use crate::model::error::text_of_panic;
 use crate::model::{Error, LogEntry, StreamKey};
 use crate::store::repair::UserChanges;
 use effects::Seat;
@@ -79,20 +79,11 @@ pub(super) async fn supervise<S: Source>(
     mut messages: mpsc::UnboundedReceiver<Message>,
 ) {
     while let Err(panic) = AssertUnwindSafe(worker.run(&mut messages)).catch_unwind().await {
-        tracing::error!("the router panicked and begins anew: {}", text(&*panic));
+        tracing::error!("the router panicked and begins anew: {}", text_of_panic(&*panic));
         worker.begin_anew(&Cause::Restart);
     }
     worker.begin_anew(&Cause::Stopping);
     worker.last_words(&mut messages).await;
-}
-
-/// The text of a panic.
-pub(super) fn text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a text")
 }
 
 impl<S: Source> Worker<S> {

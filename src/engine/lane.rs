@@ -3,10 +3,14 @@
 //! A lane never gives up a command silently. Each ends with a reply: decided, or "try again" once its
 //! deadline passed while the database was away.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+
 use crate::metrics::{CauseLabels, Metrics};
+use crate::model::error::text_of_panic;
 use crate::model::{Command, Error, Reason};
 use crate::store::Store;
 
@@ -37,6 +41,8 @@ pub(super) struct Lane {
     outbox: Outbox,
     queue: Arc<Queue>,
     session: Option<Session>,
+    /// The mailboxes that it has.
+    busy: Vec<Key>,
 }
 
 impl Lane {
@@ -58,17 +64,35 @@ impl Lane {
             outbox,
             queue,
             session: None,
+            busy: Vec::new(),
         }
     }
 
-    /// Works until the queue is closed and empty.
+    /// Works until the queue is closed and empty, again after a panic.
     pub(super) async fn run(mut self) {
         // The first caller need not wait for it. If it is not possible now, his batch tries again.
         self.session = self.connect().await.ok();
-        while let Some(taken) = self.take().await {
-            let rest = self.run_batch(taken.commands).await;
+        while let Err(panic) = AssertUnwindSafe(self.work()).catch_unwind().await {
+            tracing::error!(
+                lane = self.number,
+                "a lane panicked and begins anew: {}",
+                text_of_panic(&*panic)
+            );
+            // Nobody knows what it was in the middle of. Its callers are answered as their commands are dropped.
+            self.session = None;
+            self.queue.give_back(std::mem::take(&mut self.busy), Vec::new());
+        }
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+
+    async fn work(&mut self) {
+        while let Some(Taken { keys, commands }) = self.take().await {
+            self.busy = keys;
+            let rest = self.run_batch(commands).await;
             let waits: Vec<Key> = rest.alone.iter().map(|one| Key::of(&one.command)).collect();
-            let (kept, free) = taken.keys.into_iter().partition(|key| waits.contains(key));
+            let free = self.busy.extract_if(.., |key| !waits.contains(key)).collect();
             // Who waits for another node's lock holds up nobody else's mailbox.
             self.queue.give_back(free, rest.again);
             if !rest.alone.is_empty() {
@@ -77,10 +101,7 @@ impl Lane {
             for pending in rest.alone {
                 self.run_alone(pending).await;
             }
-            self.queue.give_back(kept, Vec::new());
-        }
-        if let Some(session) = self.session.take() {
-            session.close().await;
+            self.queue.give_back(std::mem::take(&mut self.busy), Vec::new());
         }
     }
 

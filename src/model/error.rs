@@ -3,6 +3,7 @@
 //! The text for people (`text`) never carries SQL, paths or secrets; what only the operator may see
 //! goes into `context`, which no face prints. Each face maps [`Reason`] with one exhaustive `match`.
 
+use std::any::Any;
 use std::fmt;
 
 /// Why a call was refused: stable, public, spelled in snake_case on the wire.
@@ -250,3 +251,13 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The text of a panic.
+#[must_use]
+pub fn text_of_panic(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a text")
+}

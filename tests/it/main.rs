@@ -22,6 +22,7 @@ mod faults;
 mod groups;
 mod idempotency;
 mod invite;
+mod lanes;
 mod large;
 mod lists;
 mod matrix;
