@@ -12,6 +12,7 @@
 //! left. So a slow client costs a bounded queue whatever the rate, and loses nothing. An idle queue holds hardly
 //! any memory beyond itself.
 
+mod items;
 mod queue;
 #[cfg(test)]
 mod tests;

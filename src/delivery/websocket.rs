@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::transport::{Incoming, Lost, Outlet, Transport};
@@ -83,8 +84,14 @@ impl Transport for WebSocket {
 
 impl Outlet for TcpStream {
     fn try_write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        // Past the runtime's record of what is ready, which nobody has touched lately: for each socket of a large
+        // fan-out the processor would have to wait until that came from memory. It is asked, and corrected, when
+        // there is no room.
         match parts {
-            [one] => Self::try_write(self, one),
+            [one] => match SockRef::from(self).send(one) {
+                Err(full) if full.kind() == io::ErrorKind::WouldBlock => Self::try_write(self, one),
+                sent => sent,
+            },
             many => self.try_write_vectored(many),
         }
     }

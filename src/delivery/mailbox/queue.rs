@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::items::Items;
 use super::{BYTES, Dropped, FRAMES};
 use crate::delivery::event::Event;
 use crate::delivery::frame::Frame;
@@ -21,9 +22,6 @@ use crate::metrics::Way;
 const SLICES: usize = 64;
 /// About so many bytes in one call of the kernel.
 const SLICE_BYTES: usize = 64 * 1024;
-
-/// An empty queue keeps room for so many items.
-const SPARE: usize = 4;
 
 /// Something for a connection.
 #[derive(Debug)]
@@ -87,7 +85,7 @@ pub(in crate::delivery) struct Limit {
 pub(super) struct Queue {
     /// What goes before the items; rarely anything.
     first: Option<Box<First>>,
-    items: VecDeque<Item>,
+    items: Items,
     /// Among the items.
     events: u32,
     bytes: usize,
@@ -154,7 +152,8 @@ impl Queue {
     /// Lets go of everything but marks and what is begun.
     pub(super) fn let_go(&mut self) -> Dropped {
         let mut dropped = Dropped::default();
-        for item in std::mem::take(&mut self.items) {
+        let mut items = std::mem::take(&mut self.items);
+        while let Some(item) = items.pop_front() {
             match item {
                 Item::Event(event) => dropped.events.push(event),
                 Item::Ready => dropped.ready = true,
@@ -167,7 +166,7 @@ impl Queue {
 
     /// Forgets everything but what is begun and what the connection itself says.
     pub(super) fn clear(&mut self) {
-        self.items = VecDeque::new();
+        self.items = Items::default();
         (self.events, self.bytes) = (0, 0);
     }
 
@@ -178,7 +177,6 @@ impl Queue {
             self.items.pop_front();
             marks += 1;
         }
-        self.shrink();
         marks
     }
 
@@ -266,14 +264,6 @@ impl Queue {
             }
             bytes -= frame.size();
             written.frames += 1;
-        }
-        self.shrink();
-    }
-
-    /// An empty queue holds hardly any memory beyond itself.
-    fn shrink(&mut self) {
-        if self.items.is_empty() && self.items.capacity() > SPARE {
-            self.items = VecDeque::new();
         }
     }
 }
