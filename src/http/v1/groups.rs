@@ -224,10 +224,12 @@ impl Edit {
 /// # Errors
 /// [`Reason::GroupNotFound`].
 pub(super) async fn view(app: &App, id: &GroupId, reader: &UserId) -> Result<GroupView, Error> {
-    app.store
-        .group_view(id, reader)
-        .await?
-        .ok_or_else(|| Error::new(Reason::GroupNotFound, "there is no such group").field("groupID"))
+    app.store.group_view(id, reader).await?.ok_or_else(absent)
+}
+
+/// The refusal of a group that does not exist or was dismissed.
+pub(super) fn absent() -> Error {
+    Error::new(Reason::GroupNotFound, "there is no such group").field("groupID")
 }
 
 /// How the caller stands to the group that he looks at.

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, PAGE_MOST, Query};
 use super::body::{Pairs, Raw, user_list, word};
-use super::groups::{standing, view};
+use super::groups::absent;
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, time};
 use crate::http::App;
 use crate::model::command::MemberEdit;
 use crate::model::{CustomFields, Error, Operation, Reason, Role, UserId, fields, text};
-use crate::rules::matrix::Action;
+use crate::rules::matrix::{Action, Standing};
 use crate::store::members::{MemberFilter, MemberView};
 
 #[derive(Deserialize, ToSchema)]
@@ -164,7 +164,7 @@ pub async fn list_members(
     let limit = query.limit()?;
     let mut filter = MemberFilter { limit: limit + 1, ..MemberFilter::default() };
     if let Some(text) = query.get("role") {
-        filter.role = Some(word("role", text, Role::ALL, Role::word)?);
+        filter.roles = vec![word("role", text, Role::ALL, Role::word)?];
     }
     filter.muted = query.flag("muted")?;
     if let Some(text) = query.get("next") {
@@ -179,14 +179,12 @@ pub async fn list_members(
     if !given.is_empty() {
         filter.given = Some(user_list(&app, "userID", &given)?);
     }
-    // Read at the same time; the page is shown only to those who may see it.
-    let (view, page) =
-        tokio::join!(view(&app, &group, &asked.caller.user), app.store.members(&group, &filter));
-    let view = view?;
-    app.types.of(&view.group).permit(Action::ReadMembers, standing(&asked.caller, &view))?;
-    let Some((seq, mut members)) = page? else {
-        return Err(Error::new(Reason::GroupNotFound, "there is no such group").into());
-    };
+    // The page brings along what decides whether the caller may see it.
+    let page = app.store.members(&group, &asked.caller.user, &filter).await?.ok_or_else(absent)?;
+    let standing = Standing { administrator: asked.caller.administrator, role: page.role };
+    let rules = app.types.get(page.group_type, page.own_type.as_deref());
+    rules.permit(Action::ReadMembers, standing)?;
+    let (mut members, seq) = (page.members, page.seq);
     let next = cut(&mut members, limit).map(|last| last.user.to_string());
     Ok(ok(Page { member_list: members.iter().map(Line::of).collect(), next, seq }))
 }

@@ -265,8 +265,8 @@ async fn member_list(
     call.permit(view, Action::ReadMembers)?;
     let most = i64::try_from(REPLY_BYTES / MEMBER_BYTES + 1).unwrap_or(i64::MAX);
     let all = MemberFilter { limit: most, ..MemberFilter::default() };
-    let read = call.app.store.members(&view.group.id, &all).await?;
-    let (_, members) = read.unwrap_or_default();
+    let page = call.app.store.members(&view.group.id, &call.caller.user, &all).await?;
+    let members = page.map(|page| page.members).unwrap_or_default();
     Ok(Some(members.iter().map(|member| views::member(member, now, asked)).collect()))
 }
 

@@ -12,8 +12,7 @@ use super::reply::{Answer, NO_PERMISSION, Refusal};
 use super::views::{self, Asked, Filter};
 use super::{custom, words};
 use crate::model::{
-    Error, GroupId, GroupType, MemberOutcome, MemberReason, Operation, Reason, Reply, Role, UserId,
-    text,
+    Error, GroupId, GroupType, MemberOutcome, MemberReason, Operation, Reason, Reply, UserId, text,
 };
 use crate::rules::matrix::Action;
 use crate::store::members::{MemberFilter, MemberView};
@@ -94,7 +93,6 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
     let group = fields.group(GROUP_ID)?;
     let asked = read_asked(&fields)?;
     let roles = fields.words(&["MemberRoleFilter"], words::ROLES)?;
-    let roles = if roles.is_empty() { Role::ALL } else { &roles };
     // Clients that set no limit send 0.
     let limit = fields.number(&["Limit"], 0..=PAGE)?.filter(|limit| *limit > 0).unwrap_or(PAGE);
     let offset = fields.number(&["Offset"], 0..=WIDEST)?.unwrap_or(0);
@@ -105,9 +103,9 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
     let limit = if by_cursor { limit.min(COMMUNITY_PAGE) } else { limit };
     let after = next.filter(|_| by_cursor);
     let offset = if after.is_some() { 0 } else { offset };
-    let store = &call.app.store;
-    let mut members =
-        store.members_in_roles(&group, roles, after.as_ref(), offset, limit + 1).await?;
+    let filter = MemberFilter { roles, after, offset, limit: limit + 1, ..MemberFilter::default() };
+    let page = call.app.store.members(&group, &call.caller.user, &filter).await?;
+    let mut members = page.map(|page| page.members).unwrap_or_default();
     let more = members.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     if more {
         members.pop();
@@ -147,8 +145,9 @@ async fn given(
         limit: i64::try_from(users.len()).unwrap_or(i64::MAX),
         ..MemberFilter::default()
     };
-    let (_, members) = call.app.store.members(group, &filter).await?.ok_or_else(absent)?;
-    Ok(members.into_iter().map(|member| (member.user.clone(), member)).collect())
+    let page =
+        call.app.store.members(group, &call.caller.user, &filter).await?.ok_or_else(absent)?;
+    Ok(page.members.into_iter().map(|member| (member.user.clone(), member)).collect())
 }
 
 /// `get_specified_group_member_info`: in the order of the call. Who is no member is passed over.

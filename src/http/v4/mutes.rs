@@ -48,7 +48,9 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
     let most = REPLY_BYTES / MUTED_BYTES;
     let limit = i64::try_from(most + 1).unwrap_or(i64::MAX);
     let filter = MemberFilter { muted: true, limit, ..MemberFilter::default() };
-    let (_, members) = call.app.store.members(&group, &filter).await?.ok_or_else(absent)?;
+    let page =
+        call.app.store.members(&group, &call.caller.user, &filter).await?.ok_or_else(absent)?;
+    let members = page.members;
     if members.len() > most {
         return Err(reply::too_large());
     }
