@@ -8,6 +8,7 @@ mod fields;
 mod mutes;
 mod names;
 mod own_types;
+mod pages;
 mod permissions;
 mod roles;
 mod transfer;

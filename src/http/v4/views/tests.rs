@@ -42,7 +42,6 @@ fn member_view() -> MemberView {
         user: UserId::from_stored("bob"),
         role: Role::Admin,
         joined_at: moment(3_000),
-        joined_seq: 4,
         name_card: "Bobby".to_owned(),
         mute_until: Some(moment(5_000)),
         custom_fields: CustomFields::new(),
