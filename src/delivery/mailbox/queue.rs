@@ -88,7 +88,8 @@ pub(super) struct Queue {
     items: Items,
     /// Among the items.
     events: u32,
-    bytes: usize,
+    /// Of the events.
+    bytes: u32,
 }
 
 #[derive(Debug, Default)]
@@ -124,6 +125,11 @@ impl First {
     }
 }
 
+/// In the little room that a queue has for it; only what found [room](Queue::has_room) is put in.
+fn size(event: &Event) -> u32 {
+    u32::try_from(event.size()).unwrap_or(u32::MAX)
+}
+
 impl Queue {
     /// Whether nothing waits, not even a mark.
     pub(super) fn is_empty(&self) -> bool {
@@ -132,12 +138,12 @@ impl Queue {
 
     /// Whether there is room for this event, too.
     pub(super) fn has_room(&self, event: &Event) -> bool {
-        (self.events as usize) < FRAMES && self.bytes + event.size() <= BYTES
+        (self.events as usize) < FRAMES && self.bytes as usize + event.size() <= BYTES
     }
 
     pub(super) fn push(&mut self, event: &Arc<Event>) {
         self.events += 1;
-        self.bytes += event.size();
+        self.bytes = self.bytes.saturating_add(size(event));
         self.items.push_back(Item::Event(event.clone()));
     }
 
@@ -254,7 +260,7 @@ impl Queue {
         {
             if let Item::Event(event) = &item {
                 self.events -= 1;
-                self.bytes -= event.size();
+                self.bytes = self.bytes.saturating_sub(size(event));
                 written.first = written.first.or_else(|| event.timed());
             }
             let Some(frame) = item.frame() else { break };
