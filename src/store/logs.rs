@@ -42,6 +42,34 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Pieces of logs of a kind: its table, and the column that names a log in it.
+macro_rules! pieces {
+    ($store:expr, $spans:expr, $limit:expr, $table:literal, $stream:literal) => {
+        sqlx::query_as!(
+            Row,
+            r#"select k.place as "place!", e.seq, e.kind, e.at, e.frame
+                 from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+                          as k(place, id, after, through)
+                cross join lateral (
+                    select x.seq, x.kind, x.at, x.frame from "#
+                + $table
+                + r#" x
+                     where x."#
+                + $stream
+                + r#" = k.id collate "C" and x.seq > k.after and x.seq <= k.through
+                     order by x.seq limit $5) e
+                order by k.place, e.seq"#,
+            &$spans.places,
+            &$spans.ids as &[&str],
+            &$spans.after,
+            &$spans.through,
+            $limit
+        )
+        .fetch_all($store.reads())
+        .await
+    };
+}
+
 impl Store {
     /// The entries of these pieces, one list for each, at most `limit` of each. One statement for the logs
     /// of groups and one for personal ones, whatever their number.
@@ -58,12 +86,12 @@ impl Store {
         }
         let mut rows = Vec::new();
         if !groups.ids.is_empty() {
-            rows.extend(
-                self.group_logs(&groups, limit).await.map_err(|error| unavailable(&error))?,
-            );
+            let read = pieces!(self, groups, limit, "group_events", "group_id");
+            rows.extend(read.map_err(|error| unavailable(&error))?);
         }
         if !users.ids.is_empty() {
-            rows.extend(self.user_logs(&users, limit).await.map_err(|error| unavailable(&error))?);
+            let read = pieces!(self, users, limit, "user_events", "user_id");
+            rows.extend(read.map_err(|error| unavailable(&error))?);
         }
         let mut found: Vec<Vec<LogEntry>> = vec![Vec::new(); spans.len()];
         for row in rows {
@@ -77,47 +105,5 @@ impl Store {
             entries.push(LogEntry::from_stored(stream, row.seq, row.at, kind, &row.frame));
         }
         Ok(found)
-    }
-
-    async fn group_logs(&self, spans: &Columns<'_>, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
-        sqlx::query_as!(
-            Row,
-            r#"select k.place as "place!", e.seq, e.kind, e.at, e.frame
-                 from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
-                          as k(place, id, after, through)
-                cross join lateral (
-                    select x.seq, x.kind, x.at, x.frame from group_events x
-                     where x.group_id = k.id collate "C" and x.seq > k.after and x.seq <= k.through
-                     order by x.seq limit $5) e
-                order by k.place, e.seq"#,
-            &spans.places,
-            &spans.ids as &[&str],
-            &spans.after,
-            &spans.through,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await
-    }
-
-    async fn user_logs(&self, spans: &Columns<'_>, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
-        sqlx::query_as!(
-            Row,
-            r#"select k.place as "place!", e.seq, e.kind, e.at, e.frame
-                 from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
-                          as k(place, id, after, through)
-                cross join lateral (
-                    select x.seq, x.kind, x.at, x.frame from user_events x
-                     where x.user_id = k.id collate "C" and x.seq > k.after and x.seq <= k.through
-                     order by x.seq limit $5) e
-                order by k.place, e.seq"#,
-            &spans.places,
-            &spans.ids as &[&str],
-            &spans.after,
-            &spans.through,
-            limit
-        )
-        .fetch_all(self.reads())
-        .await
     }
 }

@@ -80,8 +80,8 @@ pub(super) struct PageRow {
 
 /// Reads pages: which are asked for (`u`), which members are on one of them (`x`), and the arguments of both.
 ///
-/// A page is one row. Row by row the server took 35 µs longer for a hundred members than PostgreSQL takes to gather
-/// them (`docs/benchmarks.md`).
+/// A page is one row: to take a hundred rows out of the driver cost the server more than gathering them costs
+/// PostgreSQL (`docs/decisions/reads.md`).
 macro_rules! pages {
     ($connection:expr, $asked:literal, $members:literal, $($argument:expr),+) => {
         sqlx::query_as!(

@@ -46,6 +46,62 @@ pub struct Step {
     pub walk: Option<i64>,
 }
 
+/// A step of the walk over a kind of log: its number, its table, and the column that names a log in it.
+macro_rules! step {
+    ($store:expr, $walk:expr, $log:literal, $table:literal, $stream:literal) => {
+        sqlx::query_as!(
+            Step,
+            r#"with recursive turn as materialized (
+                   select after_stream, after_seq, removed,
+                          now() - make_interval(days => $1) as young
+                     from retention where log = "# + $log + r#" and due_at <= clock_timestamp()
+                      for update skip locked),
+               walk as (
+                   select 1 as n, e.*, e.at < t.young as old, t.young
+                     from turn t
+                    cross join lateral (
+                        select x."# + $stream + r#" as stream, x.seq, x.at, x.ctid as place from "# + $table + r#" x
+                         where (x."# + $stream + r#", x.seq) > (t.after_stream, t.after_seq)
+                         order by x."# + $stream + r#", x.seq limit 1) e
+                   union all
+                   select w.n + 1, e.*, e.at < w.young, w.young
+                     from walk w
+                    cross join lateral (
+                        select x."# + $stream + r#" as stream, x.seq, x.at, x.ctid as place from "# + $table + r#" x
+                         where (x."# + $stream + r#", x.seq) >
+                               (w.stream, case when w.old then w.seq else 9223372036854775807 end)
+                         order by x."# + $stream + r#", x.seq limit 1) e
+                    where w.n < $2),
+               gone as (
+                   delete from "# + $table + r#"
+                    where ctid = any(array(select place from walk where old)) returning 1),
+               count as materialized (
+                   select (select count(*) from gone) as gone,
+                          (select count(*) from walk) < $2 as through),
+               noted as (
+                   update retention r
+                      set after_stream = case when c.through then '' else l.stream end,
+                          after_seq = case when c.through then 0 else l.seq end,
+                          due_at = clock_timestamp() + make_interval(
+                              secs => case when c.through then $4::float8 else $3::float8 end),
+                          removed = case when c.through then 0 else r.removed + c.gone end,
+                          trimmed = r.trimmed + c.gone
+                     from turn t cross join count c
+                     left join (select stream, case when old then seq else 9223372036854775807 end as seq
+                                  from walk order by n desc limit 1) l on true
+                    where r.log = "# + $log + r#"
+                   returning c.gone, case when c.through then t.removed + c.gone end as walk)
+               select gone as "removed!", walk from noted"#,
+            $walk.days,
+            $walk.entries,
+            $walk.pause.as_secs_f64(),
+            $walk.rest.as_secs_f64()
+        )
+        .fetch_optional($store.reads())
+        .await
+    };
+}
+
 impl Store {
     /// Makes the next step of the walk over a kind of log. `None` when it is not due, or another node is
     /// at it.
@@ -54,115 +110,9 @@ impl Store {
     /// [`crate::model::Reason::Unavailable`] while the database is away.
     pub async fn trim(&self, log: Log, walk: &Walk) -> Result<Option<Step>, Error> {
         let step = match log {
-            Log::Groups => self.trim_groups(walk).await,
-            Log::Users => self.trim_users(walk).await,
+            Log::Groups => step!(self, walk, "1", "group_events", "group_id"),
+            Log::Users => step!(self, walk, "2", "user_events", "user_id"),
         };
         step.map_err(|error| unavailable(&error))
-    }
-
-    async fn trim_groups(&self, walk: &Walk) -> Result<Option<Step>, sqlx::Error> {
-        sqlx::query_as!(
-            Step,
-            r#"with recursive turn as materialized (
-                   select after_stream, after_seq, removed,
-                          now() - make_interval(days => $1) as young
-                     from retention where log = 1 and due_at <= clock_timestamp()
-                      for update skip locked),
-               walk as (
-                   select 1 as n, e.*, e.at < t.young as old, t.young
-                     from turn t
-                    cross join lateral (
-                        select x.group_id as stream, x.seq, x.at, x.ctid as place from group_events x
-                         where (x.group_id, x.seq) > (t.after_stream, t.after_seq)
-                         order by x.group_id, x.seq limit 1) e
-                   union all
-                   select w.n + 1, e.*, e.at < w.young, w.young
-                     from walk w
-                    cross join lateral (
-                        select x.group_id as stream, x.seq, x.at, x.ctid as place from group_events x
-                         where (x.group_id, x.seq) >
-                               (w.stream, case when w.old then w.seq else 9223372036854775807 end)
-                         order by x.group_id, x.seq limit 1) e
-                    where w.n < $2),
-               gone as (
-                   delete from group_events
-                    where ctid = any(array(select place from walk where old)) returning 1),
-               count as materialized (
-                   select (select count(*) from gone) as gone,
-                          (select count(*) from walk) < $2 as through),
-               noted as (
-                   update retention r
-                      set after_stream = case when c.through then '' else l.stream end,
-                          after_seq = case when c.through then 0 else l.seq end,
-                          due_at = clock_timestamp() + make_interval(
-                              secs => case when c.through then $4::float8 else $3::float8 end),
-                          removed = case when c.through then 0 else r.removed + c.gone end,
-                          trimmed = r.trimmed + c.gone
-                     from turn t cross join count c
-                     left join (select stream, case when old then seq else 9223372036854775807 end as seq
-                                  from walk order by n desc limit 1) l on true
-                    where r.log = 1
-                   returning c.gone, case when c.through then t.removed + c.gone end as walk)
-               select gone as "removed!", walk from noted"#,
-            walk.days,
-            walk.entries,
-            walk.pause.as_secs_f64(),
-            walk.rest.as_secs_f64()
-        )
-        .fetch_optional(self.reads())
-        .await
-    }
-
-    async fn trim_users(&self, walk: &Walk) -> Result<Option<Step>, sqlx::Error> {
-        sqlx::query_as!(
-            Step,
-            r#"with recursive turn as materialized (
-                   select after_stream, after_seq, removed,
-                          now() - make_interval(days => $1) as young
-                     from retention where log = 2 and due_at <= clock_timestamp()
-                      for update skip locked),
-               walk as (
-                   select 1 as n, e.*, e.at < t.young as old, t.young
-                     from turn t
-                    cross join lateral (
-                        select x.user_id as stream, x.seq, x.at, x.ctid as place from user_events x
-                         where (x.user_id, x.seq) > (t.after_stream, t.after_seq)
-                         order by x.user_id, x.seq limit 1) e
-                   union all
-                   select w.n + 1, e.*, e.at < w.young, w.young
-                     from walk w
-                    cross join lateral (
-                        select x.user_id as stream, x.seq, x.at, x.ctid as place from user_events x
-                         where (x.user_id, x.seq) >
-                               (w.stream, case when w.old then w.seq else 9223372036854775807 end)
-                         order by x.user_id, x.seq limit 1) e
-                    where w.n < $2),
-               gone as (
-                   delete from user_events
-                    where ctid = any(array(select place from walk where old)) returning 1),
-               count as materialized (
-                   select (select count(*) from gone) as gone,
-                          (select count(*) from walk) < $2 as through),
-               noted as (
-                   update retention r
-                      set after_stream = case when c.through then '' else l.stream end,
-                          after_seq = case when c.through then 0 else l.seq end,
-                          due_at = clock_timestamp() + make_interval(
-                              secs => case when c.through then $4::float8 else $3::float8 end),
-                          removed = case when c.through then 0 else r.removed + c.gone end,
-                          trimmed = r.trimmed + c.gone
-                     from turn t cross join count c
-                     left join (select stream, case when old then seq else 9223372036854775807 end as seq
-                                  from walk order by n desc limit 1) l on true
-                    where r.log = 2
-                   returning c.gone, case when c.through then t.removed + c.gone end as walk)
-               select gone as "removed!", walk from noted"#,
-            walk.days,
-            walk.entries,
-            walk.pause.as_secs_f64(),
-            walk.rest.as_secs_f64()
-        )
-        .fetch_optional(self.reads())
-        .await
     }
 }
