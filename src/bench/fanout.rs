@@ -172,7 +172,8 @@ impl Bench<'_> {
         for _ in 0..WARM {
             self.tell(callers, group, &mut deliver).await?;
         }
-        let (begun, before) = (Instant::now(), (self.server_time(), deliver.looped()));
+        let (server, looped) = (self.server_time(), deliver.looped());
+        let begun = Instant::now();
         let (mut times, mut calls, mut delivered) = (Vec::new(), 0_u64, 0_u64);
         while begun.elapsed() < time {
             let start = Instant::now();
@@ -180,8 +181,8 @@ impl Bench<'_> {
             times.push(micros(start.elapsed()));
             calls += callers.len() as u64;
         }
-        let cost = self.server_time().saturating_sub(before.0).as_secs_f64();
-        let looped = deliver.looped().saturating_sub(before.1).as_secs_f64();
+        let cost = self.server_time().saturating_sub(server).as_secs_f64();
+        let looped = deliver.looped().saturating_sub(looped).as_secs_f64();
         let done = Done {
             right: delivered,
             times: Times::of(times),

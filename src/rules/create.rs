@@ -27,12 +27,10 @@ fn check(facts: &Facts, caller: &Caller, create: &CreateGroup) -> Result<Group, 
     }
     let rules = facts.types.get(create.group_type, create.own_type.as_deref());
     if create.imported.is_some() {
-        let standing = Standing { administrator: caller.administrator, role: None };
-        rules.permit(Action::Import, standing)?;
+        rules.permit(Action::Import, Standing::of(caller, None))?;
     }
     if !create.members.is_empty() {
-        let standing = Standing { administrator: caller.administrator, role: Some(Role::Owner) };
-        rules.permit(Action::NameFirstMembers, standing)?;
+        rules.permit(Action::NameFirstMembers, Standing::of(caller, Some(Role::Owner)))?;
         check_batch(facts, create.members.len(), "memberList")?;
     }
     check_roles(&rules, &create.members)?;

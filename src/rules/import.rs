@@ -17,8 +17,7 @@ const IMPORTED_IN_CALL: usize = 300;
 fn check(facts: &Facts, caller: &Caller, id: &GroupId, members: &[NewMember]) -> Result<(), Stop> {
     let (group, _) = facts.existing(id)?;
     let rules = facts.rules(group);
-    let standing = Standing { administrator: caller.administrator, role: None };
-    rules.permit(Action::Import, standing)?;
+    rules.permit(Action::Import, Standing::of(caller, None))?;
     check_named(members.len(), IMPORTED_IN_CALL, "memberList")?;
     check_roles(&rules, members)?;
     if members.iter().any(|member| member.joined_at.is_some_and(|at| at > facts.now)) {

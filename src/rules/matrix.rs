@@ -4,7 +4,7 @@
 //! there, so that the two can be read side by side. Every operation on both faces asks this table;
 //! nothing else in Muster names a permission.
 
-use crate::model::{GroupType, InviteOption, JoinOption, Role};
+use crate::model::{Caller, GroupType, InviteOption, JoinOption, Role};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)?) => {
@@ -217,6 +217,14 @@ pub struct Standing {
     pub administrator: bool,
     /// His role, if he is a member.
     pub role: Option<Role>,
+}
+
+impl Standing {
+    /// How a caller stands to a group in which he has this role.
+    #[must_use]
+    pub fn of(caller: &Caller, role: Option<Role>) -> Self {
+        Self { administrator: caller.administrator, role }
+    }
 }
 
 /// Who may do this in a group of this type, as the matrix says.

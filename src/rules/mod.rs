@@ -268,10 +268,7 @@ pub fn decide(facts: &Facts, command: &Command) -> Result<Decision, Stop> {
 
 /// How the caller stands to a group.
 pub(crate) fn standing(facts: &GroupFacts, caller: &Caller) -> Result<Standing, Stop> {
-    Ok(Standing {
-        administrator: caller.administrator,
-        role: facts.member(&caller.user)?.map(|member| member.role),
-    })
+    Ok(Standing::of(caller, facts.member(&caller.user)?.map(|member| member.role)))
 }
 
 /// Whether a person is not kept out.

@@ -110,6 +110,27 @@ macro_rules! pages {
     };
 }
 
+/// Reads one page by itself: which members are on it (`$3` to `$6` are roles, after whom, offset and limit), and
+/// what that takes besides (from `$7` on).
+macro_rules! page {
+    ($store:expr, $asked:expr, $members:literal $(, $argument:expr)*) => {
+        pages!(
+            $store.reads(),
+            "select 1::bigint as nr, $1::text as group_id, $2::text as reader",
+            $members,
+            $asked.group.as_str(),
+            $asked.reader.as_str(),
+            &$asked.codes().collect::<Vec<i16>>(),
+            $asked.after(),
+            $asked.filter.offset,
+            $asked.filter.limit
+            $(, $argument)*
+        )
+        .map(|mut rows| rows.pop())
+        .map_err(|error| unavailable(&error))
+    };
+}
+
 /// A page of a group's members in the order of the primary key.
 pub(super) struct PageOf {
     group: GroupId,
@@ -206,8 +227,8 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn codes(&self) -> Vec<i16> {
-        self.roles.iter().map(|one| one.code()).collect()
+    fn codes(&self) -> impl Iterator<Item = i16> {
+        self.roles.iter().map(|one| one.code())
     }
 
     fn after(&self) -> &str {
@@ -215,7 +236,7 @@ impl Asked<'_> {
     }
 }
 
-type Rows = Result<Vec<PageRow>, sqlx::Error>;
+type Page = Result<Option<PageRow>, Error>;
 
 impl Store {
     /// A page of a group's members; `None` when there is no such group.
@@ -230,23 +251,21 @@ impl Store {
     ) -> Result<Option<MemberPage>, Error> {
         let roles = if filter.roles.is_empty() { Role::ALL } else { &filter.roles };
         let asked = Asked { group, reader, roles, filter };
-        let rows = match &filter.given {
+        let page = match &filter.given {
             Some(given) => self.given_members(&asked, given).await,
             None if filter.muted => self.muted_page(&asked).await,
-            None if roles.contains(&Role::Member) => {
-                return self.member_page(&asked).await?.map(read).transpose();
-            }
+            None if roles.contains(&Role::Member) => self.member_page(&asked).await,
             None => self.managing_page(&asked).await,
         };
-        rows.map_err(|error| unavailable(&error))?.pop().map(read).transpose()
+        page?.map(read).transpose()
     }
 
     /// Members in the order of the primary key. Nearly all have the role of an ordinary member.
-    async fn member_page(&self, asked: &Asked<'_>) -> Result<Option<PageRow>, Error> {
+    async fn member_page(&self, asked: &Asked<'_>) -> Page {
         let question = PageOf {
             group: asked.group.clone(),
             reader: asked.reader.clone(),
-            roles: mask(asked.roles.iter().map(|one| one.code())),
+            roles: mask(asked.codes()),
             after: asked.filter.after.clone(),
             offset: asked.filter.offset,
             limit: asked.filter.limit,
@@ -256,61 +275,43 @@ impl Store {
 
     /// Owner and admins, from the index of those who manage (`offset 0` has it chosen before the order
     /// counts: in the order of the primary key all members would be gone through).
-    async fn managing_page(&self, asked: &Asked<'_>) -> Rows {
-        pages!(
-            self.reads(),
-            "select 1::bigint as nr, $1::text as group_id, $2::text as reader",
+    async fn managing_page(&self, asked: &Asked<'_>) -> Page {
+        page!(
+            self,
+            asked,
             "select * from (
                     select * from members y
                      where y.group_id = u.group_id and y.left_seq is null and y.role > 1
                        and y.role = any($3::smallint[]) and y.user_id > $4 offset 0) z
-              order by z.user_id offset $5 limit $6",
-            asked.group.as_str(),
-            asked.reader.as_str(),
-            &asked.codes(),
-            asked.after(),
-            asked.filter.offset,
-            asked.filter.limit
+              order by z.user_id offset $5 limit $6"
         )
     }
 
     /// Those who may not speak now, from the index of mutes.
-    async fn muted_page(&self, asked: &Asked<'_>) -> Rows {
-        pages!(
-            self.reads(),
-            "select 1::bigint as nr, $1::text as group_id, $2::text as reader",
+    async fn muted_page(&self, asked: &Asked<'_>) -> Page {
+        page!(
+            self,
+            asked,
             "select * from members y
               where y.group_id = u.group_id and y.left_seq is null and y.mute_until is not null
                 and y.mute_until > clock_timestamp()
                 and y.role = any($3::smallint[]) and y.user_id > $4
-              order by y.user_id offset $5 limit $6",
-            asked.group.as_str(),
-            asked.reader.as_str(),
-            &asked.codes(),
-            asked.after(),
-            asked.filter.offset,
-            asked.filter.limit
+              order by y.user_id offset $5 limit $6"
         )
     }
 
     /// Those of the given people who are members.
-    async fn given_members(&self, asked: &Asked<'_>, given: &[UserId]) -> Rows {
+    async fn given_members(&self, asked: &Asked<'_>, given: &[UserId]) -> Page {
         let given: Vec<&str> = given.iter().map(UserId::as_str).collect();
-        pages!(
-            self.reads(),
-            "select 1::bigint as nr, $1::text as group_id, $2::text as reader",
+        page!(
+            self,
+            asked,
             "select z.* from unnest($7::text[]) as v(user_id)
               cross join lateral (
                     select * from members y
                      where y.group_id = u.group_id and y.user_id = v.user_id offset 0) z
               where z.left_seq is null and z.role = any($3::smallint[]) and z.user_id > $4
               order by z.user_id offset $5 limit $6",
-            asked.group.as_str(),
-            asked.reader.as_str(),
-            &asked.codes(),
-            asked.after(),
-            asked.filter.offset,
-            asked.filter.limit,
             &given as &[&str]
         )
     }

@@ -143,7 +143,7 @@ impl Queue {
 
     pub(super) fn push(&mut self, event: &Arc<Event>) {
         self.events += 1;
-        self.bytes = self.bytes.saturating_add(size(event));
+        self.bytes += size(event);
         self.items.push_back(Item::Event(event.clone()));
     }
 
@@ -260,7 +260,7 @@ impl Queue {
         {
             if let Item::Event(event) = &item {
                 self.events -= 1;
-                self.bytes = self.bytes.saturating_sub(size(event));
+                self.bytes -= size(event);
                 written.first = written.first.or_else(|| event.timed());
             }
             let Some(frame) = item.frame() else { break };

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::Raw;
-use super::groups::{standing, view};
+use super::groups::view;
 use super::members::message;
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, of_engine, ok, page};
@@ -15,7 +15,7 @@ use crate::http::App;
 use crate::model::event::ApplicationFrame;
 use crate::model::{Application, ApplicationId, Caller, Error, GroupId, Operation, Reason};
 use crate::rules::decide::may_decide;
-use crate::rules::matrix::Action;
+use crate::rules::matrix::{Action, Standing};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +77,7 @@ async fn of_group(
     let group = GroupId::parse(group, "groupID")?;
     let view = view(app, &group, &caller.user).await?;
     let rules = app.types.of(&view.group);
-    let standing = standing(caller, &view);
+    let standing = Standing::of(caller, view.role);
     rules.permit(Action::Decide, standing)?;
     let found = app.store.applications_of(&group, after, limit).await?;
     let decides = |one: &Application| {

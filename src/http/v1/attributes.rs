@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, Query};
 use super::body::{Pairs, Raw};
-use super::groups::{standing, view};
+use super::groups::view;
 use super::openapi::{refuses, shapes};
 use super::problem::Problem;
 use super::reply::{Answer, of_engine, ok};
 use crate::http::App;
 use crate::model::attributes::{AttributeChange, check_key, check_value, field_of};
 use crate::model::{Error, GroupId, Operation, Reason};
-use crate::rules::matrix::Action;
+use crate::rules::matrix::{Action, Standing};
 
 /// The field that holds all of them.
 const FIELD: &str = "attributes";
@@ -61,7 +61,7 @@ pub async fn get_attributes(
     }
     let view = view(&app, &group, &asked.caller.user).await?;
     let rules = app.types.of(&view.group);
-    rules.permit(Action::ReadAttributes, standing(&asked.caller, &view))?;
+    rules.permit(Action::ReadAttributes, Standing::of(&asked.caller, view.role))?;
     let Some((seq, mut attributes)) = app.store.attributes(&group).await? else {
         return Err(Error::new(Reason::GroupNotFound, "there is no such group").into());
     };

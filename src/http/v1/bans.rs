@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::asked::{Asked, InPath, MemberPath, Query};
 use super::body::Raw;
-use super::groups::{standing, view};
+use super::groups::view;
 use super::members::{message, seconds};
 use super::openapi::{refuses, shapes};
 use super::reply::{Answer, cut, ok, page, time};
@@ -15,7 +15,7 @@ use crate::http::App;
 use crate::model::{
     Caller, Error, GroupId, MemberOutcome, MemberReason, Operation, Reason, Reply, UserId,
 };
-use crate::rules::matrix::Action;
+use crate::rules::matrix::{Action, Standing};
 use crate::store::bans::BanView;
 
 #[derive(Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ struct Put {
 
 async fn permit(app: &App, group: &GroupId, caller: &Caller) -> Result<(), Error> {
     let view = view(app, group, &caller.user).await?;
-    app.types.of(&view.group).permit(Action::Ban, standing(caller, &view))
+    app.types.of(&view.group).permit(Action::Ban, Standing::of(caller, view.role))
 }
 
 fn shown(ban: &BanView) -> Value {

@@ -232,11 +232,6 @@ pub(super) fn absent() -> Error {
     Error::new(Reason::GroupNotFound, "there is no such group").field("groupID")
 }
 
-/// How the caller stands to the group that he looks at.
-pub(super) fn standing(caller: &Caller, view: &GroupView) -> Standing {
-    Standing { administrator: caller.administrator, role: view.role }
-}
-
 /// Read a group.
 ///
 /// Members and app administrators see all of it; others name, type, face, introduction, member count and join
@@ -256,7 +251,7 @@ pub async fn get_group(State(app): State<App>, asked: Asked, id: InPath, query: 
     query.only(&[], &[])?;
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
     let rules = app.types.of(&view.group);
-    match rules.permit(Action::ReadProfile, standing(&asked.caller, &view)) {
+    match rules.permit(Action::ReadProfile, Standing::of(&asked.caller, view.role)) {
         Ok(()) => Ok(ok(whole(&view))),
         Err(_) if rules.traits.visible_to_strangers => Ok(ok(outside(&view))),
         Err(refusal) => Err(refusal.into()),

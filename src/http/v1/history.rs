@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::asked::{Asked, InPath, Query};
-use super::groups::{standing, view};
+use super::groups::view;
 use super::openapi::shapes;
 use super::reply::{Answer, cut, ok};
 use crate::http::App;
 use crate::model::{Error, Reason};
-use crate::rules::matrix::Action;
+use crate::rules::matrix::{Action, Standing};
 use crate::store::events::History;
 
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ pub async fn list_events(State(app): State<App>, asked: Asked, id: InPath, query
     };
     let view = view(&app, &id.group()?, &asked.caller.user).await?;
     let rules = app.types.of(&view.group);
-    rules.permit(Action::ReadMembers, standing(&asked.caller, &view))?;
+    rules.permit(Action::ReadMembers, Standing::of(&asked.caller, view.role))?;
     let first = match view.joined_seq {
         _ if asked.caller.administrator => 1,
         Some(joined) => joined,

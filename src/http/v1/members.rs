@@ -181,9 +181,8 @@ pub async fn list_members(
     }
     // The page brings along what decides whether the caller may see it.
     let page = app.store.members(&group, &asked.caller.user, &filter).await?.ok_or_else(absent)?;
-    let standing = Standing { administrator: asked.caller.administrator, role: page.role };
     let rules = app.types.get(page.group_type, page.own_type.as_deref());
-    rules.permit(Action::ReadMembers, standing)?;
+    rules.permit(Action::ReadMembers, Standing::of(&asked.caller, page.role))?;
     let (mut members, seq) = (page.members, page.seq);
     let next = cut(&mut members, limit).map(|last| last.user.to_string());
     Ok(ok(Page { member_list: members.iter().map(Line::of).collect(), next, seq }))

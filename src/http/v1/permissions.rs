@@ -50,7 +50,7 @@ pub async fn get_permissions(
     let found = view(&app, &group, &asked.caller.user).await?;
     let rules = app.types.of(&found.group);
     let own = user == asked.caller.user;
-    let reader = Standing { administrator: asked.caller.administrator, role: found.role };
+    let reader = Standing::of(&asked.caller, found.role);
     if !own {
         read_of_others(reader)?;
     } else if !rules.traits.visible_to_strangers {

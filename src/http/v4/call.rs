@@ -10,6 +10,7 @@ use crate::http::App;
 use crate::model::{Caller, Command, Error, GroupId, GroupType, Operation, Reason, Reply};
 use crate::rules::matrix::{Action, Standing};
 use crate::store::groups::GroupView;
+use crate::store::members::{MemberFilter, MemberView};
 
 /// A call.
 pub(super) struct Call {
@@ -62,8 +63,24 @@ impl Call {
     /// # Errors
     /// The matrix's refusal.
     pub(super) fn permit(&self, view: &GroupView, action: Action) -> Result<(), Error> {
-        let standing = Standing { administrator: self.caller.administrator, role: view.role };
-        self.app.types.of(&view.group).permit(action, standing)
+        self.app.types.of(&view.group).permit(action, Standing::of(&self.caller, view.role))
+    }
+
+    /// Members of a group as [`Self::group`] finds it, if the caller may read them.
+    ///
+    /// # Errors
+    /// As of [`Self::group`].
+    pub(super) async fn members(
+        &self,
+        id: &GroupId,
+        filter: &MemberFilter,
+    ) -> Result<Vec<MemberView>, Refusal> {
+        let found = self.app.store.members(id, &self.caller.user, filter).await?;
+        let page = found.ok_or_else(absent)?;
+        self.check_type(page.group_type)?;
+        let rules = self.app.types.get(page.group_type, page.own_type.as_deref());
+        rules.permit(Action::ReadMembers, Standing::of(&self.caller, page.role))?;
+        Ok(page.members)
     }
 
     fn check_type(&self, group_type: GroupType) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::body::{Bound, Fields, Name, WIDEST, at_most, first_places};
-use super::call::{Call, absent};
+use super::call::Call;
 use super::groups::{GROUP_ID, MEMBER_ACCOUNT, MEMBER_INFO_FILTER};
 use super::reply::{Answer, NO_PERMISSION, Refusal};
 use super::views::{self, Asked, Filter};
@@ -139,15 +139,13 @@ async fn given(
     group: &GroupId,
     users: &[UserId],
 ) -> Result<HashMap<UserId, MemberView>, Refusal> {
-    call.group(group, Action::ReadMembers).await?;
     let filter = MemberFilter {
         given: Some(users.to_vec()),
         limit: i64::try_from(users.len()).unwrap_or(i64::MAX),
         ..MemberFilter::default()
     };
-    let page =
-        call.app.store.members(group, &call.caller.user, &filter).await?.ok_or_else(absent)?;
-    Ok(page.members.into_iter().map(|member| (member.user.clone(), member)).collect())
+    let members = call.members(group, &filter).await?;
+    Ok(members.into_iter().map(|member| (member.user.clone(), member)).collect())
 }
 
 /// `get_specified_group_member_info`: in the order of the call. Who is no member is passed over.
