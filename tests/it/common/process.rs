@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::port::Port;
 use super::{KEY, jwt_of};
 
 /// A server process. It is ended when this is dropped, however the test ends.
@@ -12,6 +13,7 @@ pub(crate) struct Process {
     child: Child,
     pub(crate) url: String,
     pub(crate) ops: String,
+    _ports: [Port; 2],
 }
 
 /// The real binary, without the settings of whoever runs the tests.
@@ -23,14 +25,6 @@ pub(crate) fn muster() -> Command {
         }
     }
     command
-}
-
-/// Two ports that are free now.
-fn free_ports() -> (u16, u16) {
-    let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (first, second) = (listen(), listen());
-    let port = |one: &std::net::TcpListener| one.local_addr().expect("an address").port();
-    (port(&first), port(&second))
 }
 
 impl Process {
@@ -49,7 +43,8 @@ impl Process {
     }
 
     fn spawn(settings: &[(&str, &str)], log: Option<&Path>) -> Self {
-        let (port, ops_port) = free_ports();
+        let ports = [Port::reserve(), Port::reserve()];
+        let [listen, ops_listen] = ports.each_ref().map(Port::address);
         let mut command = muster();
         if let Some(log) = log {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(log);
@@ -57,8 +52,8 @@ impl Process {
         }
         let child = command
             .arg("serve")
-            .env("MUSTER_LISTEN", format!("127.0.0.1:{port}"))
-            .env("MUSTER_OPS_LISTEN", format!("127.0.0.1:{ops_port}"))
+            .env("MUSTER_LISTEN", &listen)
+            .env("MUSTER_OPS_LISTEN", &ops_listen)
             .env("MUSTER_SECRET_KEY", KEY)
             .env("MUSTER_RATE_PER_USER", "100000")
             .env("MUSTER_LOG", "error")
@@ -66,8 +61,8 @@ impl Process {
             .stdin(Stdio::null())
             .spawn()
             .expect("the binary");
-        let url = |port| format!("http://127.0.0.1:{port}");
-        Self { child, url: url(port), ops: url(ops_port) }
+        let (url, ops) = (format!("http://{listen}"), format!("http://{ops_listen}"));
+        Self { child, url, ops, _ports: ports }
     }
 
     async fn ready(&self) {

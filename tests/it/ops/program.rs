@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::common::port::Port;
 use crate::common::{KEY, jwt_of};
 
 /// Longest wait for a start or an end, on a machine that is busy with other tests.
@@ -20,20 +21,14 @@ pub(super) struct Program {
     reader: Option<std::thread::JoinHandle<()>>,
     pub(super) url: String,
     pub(super) ops: String,
-}
-
-/// Two ports that are free now.
-fn free_ports() -> (u16, u16) {
-    let listen = || std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (first, second) = (listen(), listen());
-    let port = |one: &std::net::TcpListener| one.local_addr().expect("an address").port();
-    (port(&first), port(&second))
+    _ports: [Port; 2],
 }
 
 impl Program {
     /// `muster serve` on its embedded PostgreSQL in this directory, or on the database of the settings.
     pub(super) fn spawn(directory: &Path, settings: &[(&str, &str)]) -> Self {
-        let (port, ops_port) = free_ports();
+        let ports = [Port::reserve(), Port::reserve()];
+        let [listen, ops_listen] = ports.each_ref().map(Port::address);
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
@@ -43,8 +38,8 @@ impl Program {
         }
         let mut child = command
             .arg("serve")
-            .env("MUSTER_LISTEN", format!("127.0.0.1:{port}"))
-            .env("MUSTER_OPS_LISTEN", format!("127.0.0.1:{ops_port}"))
+            .env("MUSTER_LISTEN", &listen)
+            .env("MUSTER_OPS_LISTEN", &ops_listen)
             .env("MUSTER_DATA_DIR", directory)
             .env("MUSTER_SECRET_KEY", KEY)
             .env("MUSTER_RATE_PER_USER", "100000")
@@ -64,8 +59,8 @@ impl Program {
                 line.clear();
             }
         });
-        let url = |port| format!("http://127.0.0.1:{port}");
-        Self { child, said, reader: Some(reader), url: url(port), ops: url(ops_port) }
+        let (url, ops) = (format!("http://{listen}"), format!("http://{ops_listen}"));
+        Self { child, said, reader: Some(reader), url, ops, _ports: ports }
     }
 
     /// The same, once it is ready.
