@@ -4,23 +4,17 @@
 #![allow(clippy::expect_used, reason = "what does not hold here fails a test")]
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
+
+use crate::common::process;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-/// Runs the binary. Settings of whoever runs the tests are taken away first.
+/// Runs the binary.
 fn muster(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars_os() {
-        let ours = name.to_str().is_some_and(|name| {
-            name.starts_with("MUSTER_") || name == "DATABASE_URL" || name == "PG_BIN_DIR"
-        });
-        if ours {
-            command.env_remove(name);
-        }
-    }
-    command
+    process::muster()
         .args(arguments)
+        .env_remove("PG_BIN_DIR")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()

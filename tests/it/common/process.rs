@@ -19,8 +19,8 @@ pub(crate) struct Process {
 /// The real binary, without the settings of whoever runs the tests.
 pub(crate) fn muster() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars() {
-        if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("MUSTER_") || name == "DATABASE_URL") {
             command.env_remove(name);
         }
     }

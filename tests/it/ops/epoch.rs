@@ -1,23 +1,17 @@
 //! `muster epoch`: which history the numbers of events belong to, and a new one after a restore in place.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::program::{Program, processes_of};
-use crate::common::process::Directory;
+use crate::common::process::{Directory, muster};
 use crate::common::{KEY, Server, Socket, cluster};
 
 /// Runs `muster epoch` with these arguments, without the settings of whoever runs the tests.
 async fn epoch(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
-            command.env_remove(&*name);
-        }
-    }
+    let mut command = muster();
     command.arg("epoch").args(arguments).env("MUSTER_SECRET_KEY", KEY).stdin(Stdio::null());
     let run = tokio::task::spawn_blocking(move || command.output());
     run.await.expect("no panic").expect("the binary")

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::common::port::Port;
+use crate::common::process::muster;
 use crate::common::{KEY, jwt_of};
 
 /// Longest wait for a start or an end, on a machine that is busy with other tests.
@@ -29,14 +30,7 @@ impl Program {
     pub(super) fn spawn(directory: &Path, settings: &[(&str, &str)]) -> Self {
         let ports = [Port::reserve(), Port::reserve()];
         let [listen, ops_listen] = ports.each_ref().map(Port::address);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if name.starts_with("MUSTER_") || name == "DATABASE_URL" {
-                command.env_remove(&*name);
-            }
-        }
-        let mut child = command
+        let mut child = muster()
             .arg("serve")
             .env("MUSTER_LISTEN", &listen)
             .env("MUSTER_OPS_LISTEN", &ops_listen)
