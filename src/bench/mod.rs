@@ -13,6 +13,7 @@ mod group;
 mod growth;
 mod load;
 mod nodes;
+mod port;
 mod raw;
 mod reads;
 mod report;
@@ -33,6 +34,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use load::Numbers;
+pub use port::Port;
 use report::Case;
 use site::{Server, Site};
 use yardstick::Yardstick;

@@ -15,6 +15,8 @@ use crate::model::{Error, UserId};
 use crate::store::yardstick::Plain;
 use crate::store::{Place, Store};
 
+use super::Port;
+
 /// Signs tokens of the servers that are started here.
 const KEY: &str = "a key for measurements only";
 /// How long a server may take to start.
@@ -112,6 +114,7 @@ pub(super) struct Server {
     pub(super) address: String,
     key: SecretKey,
     child: Option<Child>,
+    _ports: Option<[Port; 2]>,
 }
 
 impl Server {
@@ -125,14 +128,12 @@ impl Server {
         })?;
         let address = address.trim_end_matches('/').to_owned();
         TcpStream::connect(&address).await.with_context(|| format!("--url {url}"))?;
-        Ok(Self { address, key: SecretKey::new(key), child: None })
+        Ok(Self { address, key: SecretKey::new(key), child: None, _ports: None })
     }
 
     async fn start(database: &str) -> anyhow::Result<Self> {
-        let free = || -> anyhow::Result<String> {
-            Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
-        };
-        let (address, ops) = (free()?, free()?);
+        let ports = [Port::reserve()?, Port::reserve()?];
+        let [address, ops] = ports.each_ref().map(Port::address);
         let mut command = Command::new(std::env::current_exe()?);
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("MUSTER_")) {
@@ -150,7 +151,8 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .context("starting a server")?;
-        let mut server = Self { address, key: SecretKey::new(KEY), child: Some(child) };
+        let (key, child) = (SecretKey::new(KEY), Some(child));
+        let mut server = Self { address, key, child, _ports: Some(ports) };
         let begun = Instant::now();
         while TcpStream::connect(&ops).await.is_err() {
             if let Some(child) = &mut server.child {

@@ -8,7 +8,6 @@ pub(crate) mod frames;
 pub(crate) mod held;
 pub(crate) mod judge;
 pub(crate) mod nats;
-pub(crate) mod port;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod socket;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use muster::bench::Port;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use super::port::Port;
 use super::process::Directory;
 
 /// A server on a port of its own of this machine. It is ended when this is dropped, however the test ends;
@@ -37,7 +37,7 @@ impl Nats {
     /// A place where there is no server yet.
     pub(crate) fn nowhere() -> Self {
         let directory = Directory::reachable("nats");
-        Self { child: None, port: Port::reserve(), options: Vec::new(), directory }
+        Self { child: None, port: Port::reserve().expect("a port"), options: Vec::new(), directory }
     }
 
     /// Starts it on its port, and waits until it greets those who come.

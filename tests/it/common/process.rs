@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::port::Port;
+use muster::bench::Port;
+
 use super::{KEY, jwt_of};
 
 /// A server process. It is ended when this is dropped, however the test ends.
@@ -43,7 +44,7 @@ impl Process {
     }
 
     fn spawn(settings: &[(&str, &str)], log: Option<&Path>) -> Self {
-        let ports = [Port::reserve(), Port::reserve()];
+        let ports = [(); 2].map(|()| Port::reserve().expect("a port"));
         let [listen, ops_listen] = ports.each_ref().map(Port::address);
         let mut command = muster();
         if let Some(log) = log {

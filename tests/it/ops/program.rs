@@ -6,9 +6,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use muster::bench::Port;
 use serde_json::Value;
 
-use crate::common::port::Port;
 use crate::common::process::muster;
 use crate::common::{KEY, jwt_of};
 
@@ -28,7 +28,7 @@ pub(super) struct Program {
 impl Program {
     /// `muster serve` on its embedded PostgreSQL in this directory, or on the database of the settings.
     pub(super) fn spawn(directory: &Path, settings: &[(&str, &str)]) -> Self {
-        let ports = [Port::reserve(), Port::reserve()];
+        let ports = [(); 2].map(|()| Port::reserve().expect("a port"));
         let [listen, ops_listen] = ports.each_ref().map(Port::address);
         let mut child = muster()
             .arg("serve")
