@@ -1,6 +1,6 @@
 //! What nearly every batch writes, in one statement: groups, memberships, counters of users, entries of logs.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 
 use super::columns::{Columns, EntryColumns, MemberColumns, ReplyColumns, UserColumns};
 use super::parts::statement;
@@ -85,7 +85,7 @@ pub(super) async fn write_main(
     ];
     let counts = rows.iter().filter(|rows| **rows > 0);
     let counts: Vec<i64> = counts.map(|rows| i64::try_from(*rows).unwrap_or(i64::MAX)).collect();
-    let query = sqlx::query(AssertSqlSafe(statement(&rows)));
+    let query = sqlx::query(statement(&rows));
     let query = query.bind(&group.ids).bind(&group.owners).bind(&group.join_options);
     let query = query.bind(&group.invite_options).bind(&group.max_members);
     let query = query.bind(&group.member_counts).bind(&group.pending_counts).bind(&group.seqs);
